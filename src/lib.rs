@@ -3,3 +3,4 @@ pub mod config;
 pub mod log;
 #[allow(unsafe_code)]
 pub mod sys;
+pub mod wire;

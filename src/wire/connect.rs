@@ -1,0 +1,193 @@
+//! The CONNECT document: what a client says of itself.
+//!
+//! Decoding is as tolerant as Go's: unknown keys are ignored, keys match in any case, `null` leaves what was there,
+//! of a repeated key the last wins, invalid UTF-8 becomes U+FFFD, and `null` for the whole equals `{}`. A wrong type or
+//! broken JSON is an error.
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use std::fmt;
+
+/// A client's options. Decoding goes on top of the values at hand, so that a repeated CONNECT keeps what it does not
+/// mention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connect {
+    /// `+OK` after each accepted operation.
+    pub verbose: bool,
+    /// Publish subjects are checked.
+    pub pedantic: bool,
+    /// Own messages come back to own subscriptions.
+    pub echo: bool,
+    /// The client sends HPUB and takes HMSG.
+    pub headers: bool,
+    /// Requests that find nobody are answered with a 503.
+    pub no_responders: bool,
+    /// 0, or 1 for a client that takes further INFOs.
+    pub protocol: i64,
+    /// The client's name.
+    pub name: String,
+    /// The client library's language.
+    pub lang: String,
+    /// The client library's version.
+    pub version: String,
+    /// Obsolete; refused unless empty.
+    pub account: String,
+    /// Obsolete; refused if true.
+    pub new_account: bool,
+}
+
+impl Default for Connect {
+    /// What a client gets that never sends CONNECT.
+    fn default() -> Self {
+        Self {
+            verbose: true,
+            pedantic: true,
+            echo: true,
+            headers: false,
+            no_responders: false,
+            protocol: 0,
+            name: String::new(),
+            lang: String::new(),
+            version: String::new(),
+            account: String::new(),
+            new_account: false,
+        }
+    }
+}
+
+impl Connect {
+    /// Decodes `document` on top of `self`. On an error `self` may hold a part of the document: the connection is to be
+    /// closed.
+    ///
+    /// # Errors
+    /// What is wrong with the JSON, with its place in the document but none of its values.
+    pub fn decode(&mut self, document: &[u8]) -> Result<(), String> {
+        let text = String::from_utf8_lossy(document);
+        let mut json = serde_json::Deserializer::from_str(&text);
+        json.deserialize_option(Document(self)).and_then(|()| json.end()).map_err(|error| {
+            let kind = match error.classify() {
+                serde_json::error::Category::Data => "wrong type",
+                _ => "bad JSON",
+            };
+            format!("{kind} at column {}", error.column())
+        })
+    }
+
+    fn value<'de, M: MapAccess<'de>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error> {
+        fn set<'de, T: serde::Deserialize<'de>, M: MapAccess<'de>>(field: &mut T, map: &mut M) -> Result<(), M::Error> {
+            if let Some(value) = map.next_value::<Option<T>>()? {
+                *field = value;
+            }
+            Ok(())
+        }
+        match key {
+            "verbose" => set(&mut self.verbose, map),
+            "pedantic" => set(&mut self.pedantic, map),
+            "echo" => set(&mut self.echo, map),
+            "headers" => set(&mut self.headers, map),
+            "no_responders" => set(&mut self.no_responders, map),
+            "protocol" => set(&mut self.protocol, map),
+            "name" => set(&mut self.name, map),
+            "lang" => set(&mut self.lang, map),
+            "version" => set(&mut self.version, map),
+            "account" => set(&mut self.account, map),
+            "new_account" => set(&mut self.new_account, map),
+            "tls_required" => map.next_value::<Option<bool>>().map(drop),
+            "auth_token" | "user" | "pass" | "nkey" | "sig" | "jwt" => map.next_value::<Option<String>>().map(drop),
+            _ => map.next_value::<IgnoredAny>().map(drop),
+        }
+    }
+}
+
+/// The document as a whole: an object, or `null`.
+struct Document<'c>(&'c mut Connect);
+
+impl<'de> Visitor<'de> for Document<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(mut key) = map.next_key::<String>()? {
+            key.make_ascii_lowercase();
+            self.0.value(&key, &mut map)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(document: &str) -> Connect {
+        let mut connect = Connect::default();
+        connect.decode(document.as_bytes()).unwrap_or_else(|error| panic!("{document}: {error}"));
+        connect
+    }
+
+    #[test]
+    fn tolerates_what_go_tolerates() {
+        let default = Connect::default();
+        for document in ["{}", "null", " {} ", "{\"unknown\":[1,{\"a\":null}]}", "{\"verbose\":null,\"name\":null}"] {
+            assert_eq!(decoded(document), default, "{document}");
+        }
+        assert!(!decoded("{\"VERBOSE\":false}").verbose);
+        assert!(!decoded("{\"verbose\":true,\"Verbose\":false}").verbose);
+        assert_eq!(decoded("{\"protocol\":1,\"name\":\"\\u00e9\"}").name, "\u{e9}");
+        let mut connect = Connect::default();
+        connect.decode(b"{\"name\":\"a\xffb\"}").unwrap();
+        assert_eq!(connect.name, "a\u{fffd}b");
+    }
+
+    #[test]
+    fn merges_with_what_was_there() {
+        let mut connect = decoded("{\"echo\":false,\"name\":\"x\"}");
+        connect.decode(b"{\"verbose\":false}").unwrap();
+        assert!(!connect.echo && !connect.verbose && connect.name == "x");
+    }
+
+    #[test]
+    fn refuses_what_go_refuses() {
+        for document in [
+            "",
+            "{",
+            "{bad",
+            "[]",
+            "\"x\"",
+            "1",
+            "true",
+            "{} x",
+            "{}{}",
+            "{\"verbose\":1}",
+            "{\"verbose\":\"true\"}",
+            "{\"protocol\":\"1\"}",
+            "{\"protocol\":1.0}",
+            "{\"name\":1}",
+            "{\"pass\":1}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+        ] {
+            assert!(Connect::default().decode(document.as_bytes()).is_err(), "{document}");
+        }
+    }
+
+    #[test]
+    fn errors_hold_no_values() {
+        let error = Connect::default().decode(b"{\"pass\":\"s3cret\",\"user\":12345}").unwrap_err();
+        assert!(!error.contains("s3cret") && !error.contains("12345"), "{error}");
+    }
+}

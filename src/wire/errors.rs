@@ -1,0 +1,153 @@
+//! Every `-ERR` text a client can receive, in one table.
+//!
+//! Clients classify errors by their text (some by lower-cased prefix, some by the whole), so wording and case are
+//! part of the protocol.
+
+use std::borrow::Cow;
+
+/// What a client is told in a `-ERR`. [`text`](Self::text) is the one table of wordings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtocolError<'a> {
+    /// A byte that starts no operation, a payload without its CRLF, or a server-only operation.
+    UnknownOperation,
+    /// The argument part of a line is longer than `max_control_line`.
+    ControlLine,
+    /// A message is larger than the connection's `max_payload`.
+    Payload,
+    /// CONNECT asks for a protocol other than 0 or 1.
+    ClientProtocol,
+    /// CONNECT asks for `no_responders` without `headers`.
+    NoRespondersWithoutHeaders,
+    /// Bad or obsolete credentials.
+    Authorization,
+    /// The server has `max_connections` clients.
+    Connections,
+    /// The connection has `max_subscriptions` subscriptions.
+    Subscriptions,
+    /// SUB with an empty token or a `>` that is not last.
+    Subject,
+    /// Pedantic PUB to a subject with an empty token or a wildcard.
+    PublishSubject,
+    /// Too many pings without an answer.
+    Stale,
+    /// Publishing to this subject is not allowed.
+    PublishPermission(&'a [u8]),
+    /// Publishing with this reply subject is not allowed.
+    ReplyPermission(&'a [u8]),
+    /// Subscribing to this subject (as a member of this queue group) is not allowed.
+    QueuePermission(&'a [u8], &'a [u8]),
+    /// The subscription's subject has more tokens than `max_sub_tokens`.
+    Tokens(&'a [u8]),
+}
+
+impl ProtocolError<'_> {
+    /// The text between the single quotes of the `-ERR` line.
+    pub fn text(&self) -> Cow<'static, str> {
+        use ProtocolError::*;
+        let fixed = match self {
+            UnknownOperation => "Unknown Protocol Operation",
+            ControlLine => "maximum control line exceeded",
+            Payload => "Maximum Payload Violation",
+            ClientProtocol => "invalid client protocol",
+            NoRespondersWithoutHeaders => "no responders requires headers support",
+            Authorization => "Authorization Violation",
+            Connections => "maximum connections exceeded",
+            Subscriptions => "maximum subscriptions exceeded",
+            Subject => "Invalid Subject",
+            PublishSubject => "Invalid Publish Subject",
+            Stale => "Stale Connection",
+            PublishPermission(subject) => {
+                return format!("Permissions Violation for Publish to {}", quoted(subject)).into();
+            }
+            ReplyPermission(reply) => {
+                return format!("Permissions Violation for Publish with Reply of {}", quoted(reply)).into();
+            }
+            QueuePermission(subject, queue) => {
+                return format!(
+                    "Permissions Violation for Subscription to {} using queue {}",
+                    quoted(subject),
+                    quoted(queue)
+                )
+                .into();
+            }
+            Tokens(subject) => {
+                return format!("Permissions Violation for Subscription to {}, too many tokens", quoted(subject))
+                    .into();
+            }
+        };
+        fixed.into()
+    }
+
+    /// The whole line, `-ERR '<text>'` with its CRLF.
+    pub fn line(&self) -> Vec<u8> {
+        format!("-ERR '{}'\r\n", self.text()).into_bytes()
+    }
+}
+
+/// `text` in double quotes as Go's `%q` writes it: `\"`, `\\`, `\xNN` for invalid UTF-8 and control bytes, `\uNNNN`
+/// for characters that do not print.
+pub fn quoted(text: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for chunk in text.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\x07' => out.push_str("\\a"),
+                '\x08' => out.push_str("\\b"),
+                '\x0c' => out.push_str("\\f"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\x0b' => out.push_str("\\v"),
+                c if (c as u32) < 0x20 || c == '\x7f' => _ = write!(out, "\\x{:02x}", c as u32),
+                c if c.is_control() || is_invisible(c) => match c as u32 {
+                    wide @ 0x10000.. => _ = write!(out, "\\U{wide:08x}"),
+                    short => _ = write!(out, "\\u{short:04x}"),
+                },
+                c => out.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Characters outside the control range that do not print: blanks other than SP, formatting marks, private use.
+fn is_invisible(c: char) -> bool {
+    (c.is_whitespace() && c != ' ')
+        || matches!(c as u32, 0xad | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xe000..=0xf8ff | 0xfeff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_like_go() {
+        for (text, want) in [
+            (&b"foo"[..], "\"foo\""),
+            (b"a\"b\\", "\"a\\\"b\\\\\""),
+            (b"\x00\x01\n\r\t\x7f", "\"\\x00\\x01\\n\\r\\t\\x7f\""),
+            (b"\xff\xc3", "\"\\xff\\xc3\""),
+            ("é€".as_bytes(), "\"é€\""),
+            ("\u{feff}\u{85}".as_bytes(), "\"\\ufeff\\u0085\""),
+        ] {
+            assert_eq!(quoted(text), want);
+        }
+    }
+
+    #[test]
+    fn lines_are_single_quoted() {
+        assert_eq!(ProtocolError::Stale.line(), b"-ERR 'Stale Connection'\r\n");
+        assert_eq!(
+            ProtocolError::QueuePermission(b"a.b", b"_sys_").text(),
+            "Permissions Violation for Subscription to \"a.b\" using queue \"_sys_\""
+        );
+    }
+}

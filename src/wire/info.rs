@@ -1,0 +1,83 @@
+//! The INFO document: what the server says of itself.
+
+use serde::Serialize;
+
+/// The fields of an INFO sent to a client, in the order they are written. Booleans are left out when false, except
+/// `headers`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Info<'a> {
+    /// Unique for each run of a server.
+    pub server_id: &'a str,
+    /// Configured name, else the id.
+    pub server_name: &'a str,
+    /// The NATS version this server speaks; clients switch features on by it.
+    pub version: &'a str,
+    /// 1: the server knows `echo`.
+    pub proto: u8,
+    /// Kept for clients that expect the key.
+    pub go: &'a str,
+    /// Listen host as configured.
+    pub host: &'a str,
+    /// Real listen port.
+    pub port: u16,
+    /// HPUB and HMSG are understood.
+    pub headers: bool,
+    /// Bytes a message of this connection may have.
+    pub max_payload: usize,
+    /// The connection's number.
+    pub client_id: u64,
+    /// The peer's address without brackets.
+    pub client_ip: &'a str,
+    /// True in the INFO that answers a CONNECT.
+    #[serde(skip_serializing_if = "is_false")]
+    pub connect_info: bool,
+    /// The account the client is bound to; only with `connect_info`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_account: Option<&'a str>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Info<'_> {
+    /// The whole line; the blank before the CRLF is part of it.
+    pub fn line(&self) -> Vec<u8> {
+        let mut line = b"INFO ".to_vec();
+        serde_json::to_writer(&mut line, self).expect("strings and numbers can be written to memory");
+        line.extend_from_slice(b" \r\n");
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_has_the_reference_shape() {
+        let first = Info {
+            server_id: "NID",
+            server_name: "n \"1\"",
+            version: "2.15.1",
+            proto: 1,
+            go: "",
+            host: "0.0.0.0",
+            port: 4222,
+            headers: true,
+            max_payload: 1_048_576,
+            client_id: 5,
+            client_ip: "::1",
+            connect_info: false,
+            remote_account: None,
+        };
+        assert_eq!(
+            String::from_utf8(first.line()).unwrap(),
+            "INFO {\"server_id\":\"NID\",\"server_name\":\"n \\\"1\\\"\",\"version\":\"2.15.1\",\"proto\":1,\"go\":\"\",\
+             \"host\":\"0.0.0.0\",\"port\":4222,\"headers\":true,\"max_payload\":1048576,\"client_id\":5,\
+             \"client_ip\":\"::1\"} \r\n"
+        );
+        let answer = Info { connect_info: true, remote_account: Some("$G"), ..first };
+        assert!(answer.line().ends_with(b"\"connect_info\":true,\"remote_account\":\"$G\"} \r\n"));
+    }
+}

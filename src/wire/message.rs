@@ -1,0 +1,119 @@
+//! A message on its way to subscribers.
+//!
+//! What follows the sid in a `MSG` or `HMSG` line is the same for every receiver, and in canonical form it is the
+//! same bytes that followed the subject in the publisher's own line: this is the message's *tail*.
+
+use super::number;
+use super::parse::Publish;
+
+/// One message: its subject and the tail that each receiver gets.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// The literal subject it was published to.
+    pub subject: &'a [u8],
+    /// `[reply SP] [hdrlen SP] total CRLF headers payload CRLF`.
+    pub tail: &'a [u8],
+    /// Bytes of the reply subject at the start of the tail; 0 for none.
+    pub reply_bytes: u32,
+    /// Bytes of the header block; 0 for none (then the tail carries no header length).
+    pub header_bytes: u32,
+    /// Bytes of headers and payload together.
+    pub total_bytes: u32,
+}
+
+impl<'a> Message<'a> {
+    /// The reply subject, empty if there is none.
+    pub fn reply(&self) -> &'a [u8] {
+        &self.tail[..self.reply_bytes as usize]
+    }
+
+    /// Headers and payload without the final CRLF.
+    pub fn body(&self) -> &'a [u8] {
+        let end = self.tail.len() - 2;
+        &self.tail[end - self.total_bytes as usize..end]
+    }
+
+    /// The tail for a receiver that takes no headers, written to `out`: the header block is left away.
+    pub fn tail_without_headers(&self, out: &mut Vec<u8>) {
+        write_tail(out, self.reply(), 0, &self.body()[self.header_bytes as usize..]);
+    }
+}
+
+/// The message of a PUB or HPUB. A line in canonical form gives its own bytes as the tail; any other is written
+/// anew to `scratch`.
+pub fn from_publish<'a>(publish: &Publish<'a>, scratch: &'a mut Vec<u8>) -> Message<'a> {
+    let tail = match publish.tail {
+        Some(tail) => tail,
+        None => {
+            scratch.clear();
+            write_tail(scratch, publish.reply, publish.header_bytes, publish.body);
+            scratch
+        }
+    };
+    Message {
+        subject: publish.subject,
+        tail,
+        reply_bytes: publish.reply.len() as u32,
+        header_bytes: publish.header_bytes,
+        total_bytes: publish.body.len() as u32,
+    }
+}
+
+fn write_tail(out: &mut Vec<u8>, reply: &[u8], header_bytes: u32, body: &[u8]) {
+    let mut digits = [0; 10];
+    if !reply.is_empty() {
+        out.extend_from_slice(reply);
+        out.push(b' ');
+    }
+    if header_bytes > 0 {
+        out.extend_from_slice(number::format(header_bytes, &mut digits));
+        out.push(b' ');
+    }
+    out.extend_from_slice(number::format(body.len() as u32, &mut digits));
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The notice that a request found nobody, for subscription `sid` of the requester: a whole `HMSG` operation.
+pub fn no_responders(reply: &[u8], sid: &[u8], subject: &[u8]) -> Vec<u8> {
+    let mut head = b"NATS/1.0 503\r\nNats-Subject: ".to_vec();
+    head.extend_from_slice(subject);
+    head.extend_from_slice(b"\r\n\r\n");
+    let mut out = b"HMSG ".to_vec();
+    out.extend_from_slice(reply);
+    out.push(b' ');
+    out.extend_from_slice(sid);
+    out.extend_from_slice(format!(" {0} {0}\r\n", head.len()).as_bytes());
+    out.extend_from_slice(&head);
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_responders_has_the_exact_bytes() {
+        assert_eq!(
+            no_responders(b"_INBOX.1", b"9", b"nobody"),
+            b"HMSG _INBOX.1 9 38 38\r\nNATS/1.0 503\r\nNats-Subject: nobody\r\n\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn headers_are_stripped() {
+        let message = Message {
+            subject: b"a",
+            tail: b"r 12 14\r\nNATS/1.0\r\n\r\nhi\r\n",
+            reply_bytes: 1,
+            header_bytes: 12,
+            total_bytes: 14,
+        };
+        let mut out = Vec::new();
+        message.tail_without_headers(&mut out);
+        assert_eq!(out, b"r 2\r\nhi\r\n");
+        assert_eq!(message.body(), b"NATS/1.0\r\n\r\nhi");
+    }
+}

@@ -1,0 +1,18 @@
+//! Bytes to meaning and back: client operations, the INFO and CONNECT documents, subjects, error texts.
+//!
+//! Everything here borrows its input and keeps nothing. [`parse()`] looks at a byte slice and answers with one of
+//! three outcomes: an operation and its length, a wish for more bytes, or what is wrong with them.
+
+pub mod connect;
+pub mod errors;
+pub mod info;
+pub mod message;
+pub mod number;
+pub mod parse;
+pub mod subject;
+
+pub use connect::Connect;
+pub use errors::ProtocolError;
+pub use info::Info;
+pub use message::Message;
+pub use parse::{Bad, Limits, Op, Outcome, Publish, parse};

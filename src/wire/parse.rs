@@ -1,0 +1,385 @@
+//! The parser of what clients send: one operation at a time from a byte slice, in place.
+//!
+//! It keeps no state. A caller that gets [`Outcome::More`] calls again with the same bytes and those that came
+//! since; errors are found as soon as the byte that makes them is there, not at the end of the line.
+
+use super::number;
+
+/// What a connection may send.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a line's argument part, blanks before it and the line end not counted.
+    pub control_line_max: usize,
+    /// Bytes of headers and payload together.
+    pub payload_max: usize,
+    /// Whether HPUB was negotiated.
+    pub headers: bool,
+}
+
+/// What the bytes at hand are.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// One whole operation, and the number of bytes it took.
+    Done(Op<'a>, usize),
+    /// The operation goes on. The number is its whole length where that is known already, else 0.
+    More(usize),
+    /// The connection cannot go on.
+    Bad(Bad<'a>),
+}
+
+/// One operation of a client; everything in it borrows from the input.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Op<'a> {
+    /// PUB or HPUB with its payload.
+    Publish(Publish<'a>),
+    /// SUB; an empty queue means a plain subscription.
+    Subscribe {
+        /// Subject, unchecked.
+        subject: &'a [u8],
+        /// Queue group, or empty.
+        queue: &'a [u8],
+        /// The client's name for the subscription.
+        sid: &'a [u8],
+    },
+    /// UNSUB; 0 removes at once (also when the limit was missing or no number).
+    Unsubscribe {
+        /// The client's name for the subscription.
+        sid: &'a [u8],
+        /// Messages since SUB after which it ends.
+        max: u32,
+    },
+    /// PING.
+    Ping,
+    /// PONG.
+    Pong,
+    /// CONNECT with its document.
+    Connect(&'a [u8]),
+    /// INFO with its document.
+    Info(&'a [u8]),
+    /// +OK.
+    Okay,
+    /// -ERR with its text.
+    Error(&'a [u8]),
+}
+
+/// A PUB or HPUB, whole.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Publish<'a> {
+    /// Subject, unchecked.
+    pub subject: &'a [u8],
+    /// Reply subject, or empty.
+    pub reply: &'a [u8],
+    /// Bytes of the header block at the start of `body`; 0 for none.
+    pub header_bytes: u32,
+    /// Headers and payload.
+    pub body: &'a [u8],
+    /// Everything after the subject's blank up to the payload's CRLF, if the line is written canonically: single
+    /// spaces, CRLF, no header length of 0. A receiver's MSG ends with exactly these bytes.
+    pub tail: Option<&'a [u8]>,
+}
+
+/// Why a connection cannot go on.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Bad<'a> {
+    /// Answered with `Unknown Protocol Operation`.
+    UnknownOperation,
+    /// Answered with `maximum control line exceeded`.
+    ControlLine,
+    /// Answered with `Maximum Payload Violation`.
+    Payload {
+        /// Bytes announced.
+        size: u32,
+    },
+    /// Closed without an answer; the log gets `<what>: "<line>"`.
+    Arguments {
+        /// The log's words.
+        what: &'static str,
+        /// The argument part of the line.
+        line: &'a [u8],
+    },
+    /// HPUB without negotiated headers: closed without an answer.
+    HeadersNotSupported,
+}
+
+use Outcome::{Done, More};
+
+/// Finds the operation at the start of `input`.
+#[inline]
+pub fn parse<'a>(input: &'a [u8], limits: &Limits) -> Outcome<'a> {
+    if let Some(b"PUB ") = input.first_chunk::<4>() {
+        return publish(input, 4, limits);
+    }
+    other(input, limits)
+}
+
+#[inline(never)]
+fn other<'a>(input: &'a [u8], limits: &Limits) -> Outcome<'a> {
+    let Some(first) = input.first() else { return More(0) };
+    match first.to_ascii_uppercase() {
+        b'P' => match input.get(1).map(u8::to_ascii_uppercase) {
+            None => More(0),
+            Some(b'U') => spelled(input, b"PUB", |at| blank_then(input, at, |at| publish(input, at, limits))),
+            Some(b'I') => spelled(input, b"PING", |at| text(input, at, limits, |_| Op::Ping)),
+            _ => spelled(input, b"PONG", |at| text(input, at, limits, |_| Op::Pong)),
+        },
+        b'H' => spelled(input, b"HPUB", |at| blank_then(input, at, |at| header_publish(input, at, limits))),
+        b'S' => spelled(input, b"SUB", |at| blank_then(input, at, |at| subscribe(input, at, limits))),
+        b'U' => spelled(input, b"UNSUB", |at| blank_then(input, at, |at| unsubscribe(input, at, limits))),
+        b'C' => spelled(input, b"CONNECT", |at| text(input, at, limits, Op::Connect)),
+        b'I' => spelled(input, b"INFO", |at| text(input, at, limits, Op::Info)),
+        b'+' => spelled(input, b"+OK", |at| text(input, at, limits, |_| Op::Okay)),
+        b'-' => spelled(input, b"-ERR", |at| text(input, at, limits, Op::Error)),
+        _ => Outcome::Bad(Bad::UnknownOperation),
+    }
+}
+
+/// Goes on behind `name` if the input starts with it in any case; a wrong byte is an error even before the rest
+/// has come.
+fn spelled<'a>(input: &'a [u8], name: &[u8], then: impl FnOnce(usize) -> Outcome<'a>) -> Outcome<'a> {
+    let there = input.len().min(name.len());
+    if !input[..there].eq_ignore_ascii_case(&name[..there]) {
+        return Outcome::Bad(Bad::UnknownOperation);
+    }
+    if there < name.len() { More(0) } else { then(name.len()) }
+}
+
+/// Goes on behind one blank.
+fn blank_then<'a>(input: &'a [u8], at: usize, then: impl FnOnce(usize) -> Outcome<'a>) -> Outcome<'a> {
+    match input.get(at) {
+        None => More(0),
+        Some(b' ' | b'\t') => then(at + 1),
+        Some(_) => Outcome::Bad(Bad::UnknownOperation),
+    }
+}
+
+/// An operation whose argument is the rest of its line.
+fn text<'a>(input: &'a [u8], at: usize, limits: &Limits, op: impl FnOnce(&'a [u8]) -> Op<'a>) -> Outcome<'a> {
+    let start = at + input[at..].iter().take_while(|&&byte| byte == b' ' || byte == b'\t').count();
+    let rest = &input[start..];
+    // One byte more than the limit for a CR.
+    let reach = rest.len().min(limits.control_line_max + 2);
+    match memchr::memchr(b'\n', &rest[..reach]) {
+        Some(end) => {
+            let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+            if line.len() > limits.control_line_max {
+                return Outcome::Bad(Bad::ControlLine);
+            }
+            Done(op(line), start + end + 1)
+        }
+        // Blanks before the argument do not count, but they may not go on for ever either.
+        None if rest.len() > limits.control_line_max + 1 || start - at > limits.control_line_max => {
+            Outcome::Bad(Bad::ControlLine)
+        }
+        None => More(0),
+    }
+}
+
+/// Most arguments any operation takes, and one to tell that there are too many.
+const ARGUMENTS_MAX: usize = 5;
+
+/// The blank-separated arguments of a line.
+struct Arguments {
+    /// Start and end of each.
+    at: [(usize, usize); ARGUMENTS_MAX],
+    count: usize,
+    /// Start and end of the argument part.
+    line: (usize, usize),
+    /// Where the next line starts.
+    next: usize,
+    /// Single spaces between the arguments and CRLF right behind the last.
+    canonical: bool,
+}
+
+impl Arguments {
+    #[inline]
+    fn get<'a>(&self, input: &'a [u8], index: usize) -> &'a [u8] {
+        let (start, end) = self.at[index];
+        &input[start..end]
+    }
+
+    fn bad<'a>(&self, input: &'a [u8], what: &'static str) -> Outcome<'a> {
+        Outcome::Bad(Bad::Arguments { what, line: &input[self.line.0..self.line.1] })
+    }
+}
+
+/// Splits the line that starts at `start` (behind the operation's name and one blank).
+#[inline(always)]
+fn arguments<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Result<Arguments, Outcome<'a>> {
+    let mut found = Arguments { at: [(0, 0); ARGUMENTS_MAX], count: 0, line: (start, start), next: 0, canonical: true };
+    let mut at = start;
+    loop {
+        let end = token_end(input, at);
+        if found.count == 0 {
+            if end == at && end - start > limits.control_line_max {
+                return Err(Outcome::Bad(Bad::ControlLine));
+            }
+            found.line.0 = at;
+        }
+        if end - found.line.0 > limits.control_line_max {
+            return Err(Outcome::Bad(Bad::ControlLine));
+        }
+        if end > at {
+            if found.count < ARGUMENTS_MAX {
+                found.at[found.count] = (at, end);
+            }
+            found.count += 1;
+        }
+        match input.get(end) {
+            None => return Err(More(0)),
+            Some(b' ') => {
+                found.canonical &= end > at;
+                at = end + 1;
+            }
+            Some(b'\t') => {
+                found.canonical = false;
+                at = end + 1;
+            }
+            Some(b'\n') => {
+                found.canonical = false;
+                found.line.1 = end;
+                found.next = end + 1;
+                return Ok(found);
+            }
+            // A CR anywhere but before the LF would let one client forge lines for another.
+            Some(b'\r') => match input.get(end + 1) {
+                None => return Err(More(0)),
+                Some(b'\n') => {
+                    found.canonical &= end > at;
+                    found.line.1 = end;
+                    found.next = end + 2;
+                    return Ok(found);
+                }
+                Some(_) => return Err(Outcome::Bad(Bad::UnknownOperation)),
+            },
+            Some(_) => return Err(Outcome::Bad(Bad::UnknownOperation)),
+        }
+    }
+}
+
+/// Where the token at `at` ends: the next SP, HT, CR, LF or NUL, or the end of the input. Other control bytes are
+/// ordinary.
+#[inline(always)]
+fn token_end(input: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    while let Some(word) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*word);
+        // The lowest byte marked is the first one below 0x21.
+        let low = word.wrapping_sub(ONES * 0x21) & !word & HIGH;
+        if low == 0 {
+            at += 8;
+            continue;
+        }
+        at += low.trailing_zeros() as usize / 8;
+        if is_delimiter(input[at]) {
+            return at;
+        }
+        at += 1;
+    }
+    while at < input.len() && !is_delimiter(input[at]) {
+        at += 1;
+    }
+    at
+}
+
+fn is_delimiter(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0)
+}
+
+#[inline(always)]
+fn publish<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> {
+    let line = match arguments(input, start, limits) {
+        Ok(line) => line,
+        Err(outcome) => return outcome,
+    };
+    let (reply, size_at) = match line.count {
+        2 => (&input[..0], 1),
+        3 => (line.get(input, 1), 2),
+        _ => return line.bad(input, "processPub Parse Error"),
+    };
+    let Some(size) = number::parse(line.get(input, size_at)) else {
+        return line.bad(input, "processPub Bad or Missing Size");
+    };
+    with_payload(input, &line, reply, 0, size, line.canonical, limits)
+}
+
+fn header_publish<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> {
+    let line = match arguments(input, start, limits) {
+        Ok(line) => line,
+        Err(outcome) => return outcome,
+    };
+    if !limits.headers {
+        return Outcome::Bad(Bad::HeadersNotSupported);
+    }
+    let (reply, header_at) = match line.count {
+        3 => (&input[..0], 1),
+        4 => (line.get(input, 1), 2),
+        _ => return line.bad(input, "processHeaderPub Parse Error"),
+    };
+    let Some(header_bytes) = number::parse(line.get(input, header_at)) else {
+        return line.bad(input, "processHeaderPub Bad or Missing Header Size");
+    };
+    let Some(size) = number::parse(line.get(input, header_at + 1)) else {
+        return line.bad(input, "processHeaderPub Bad or Missing Total Size");
+    };
+    if header_bytes > size {
+        return line.bad(input, "processHeaderPub Header Size larger then TotalSize");
+    }
+    with_payload(input, &line, reply, header_bytes, size, line.canonical && header_bytes > 0, limits)
+}
+
+#[inline(always)]
+fn with_payload<'a>(
+    input: &'a [u8],
+    line: &Arguments,
+    reply: &'a [u8],
+    header_bytes: u32,
+    size: u32,
+    canonical: bool,
+    limits: &Limits,
+) -> Outcome<'a> {
+    if size as usize > limits.payload_max {
+        return Outcome::Bad(Bad::Payload { size });
+    }
+    let end = line.next + size as usize;
+    let used = end + 2;
+    let Some(rest) = input.get(end..) else { return More(used) };
+    match rest {
+        [b'\r', b'\n', ..] => {}
+        [] | [b'\r'] => return More(used),
+        _ => return Outcome::Bad(Bad::UnknownOperation),
+    }
+    let tail = if canonical { Some(&input[line.at[0].1 + 1..used]) } else { None };
+    let publish = Publish { subject: line.get(input, 0), reply, header_bytes, body: &input[line.next..end], tail };
+    Done(Op::Publish(publish), used)
+}
+
+fn subscribe<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> {
+    let line = match arguments(input, start, limits) {
+        Ok(line) => line,
+        Err(outcome) => return outcome,
+    };
+    let (queue, sid_at) = match line.count {
+        2 => (&input[..0], 1),
+        3 => (line.get(input, 1), 2),
+        _ => return line.bad(input, "processSub Parse Error"),
+    };
+    Done(Op::Subscribe { subject: line.get(input, 0), queue, sid: line.get(input, sid_at) }, line.next)
+}
+
+fn unsubscribe<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> {
+    let line = match arguments(input, start, limits) {
+        Ok(line) => line,
+        Err(outcome) => return outcome,
+    };
+    let max = match line.count {
+        1 => 0,
+        2 => number::parse(line.get(input, 1)).unwrap_or(0),
+        _ => return line.bad(input, "processUnsub Parse Error"),
+    };
+    Done(Op::Unsubscribe { sid: line.get(input, 0), max }, line.next)
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;
