@@ -1,0 +1,15 @@
+//! Servers for tests to talk to: the official one as a child process.
+//!
+//! Everything that knows how a server is started and configured is here, so that a change of midge's library
+//! interface, or of the official server's command line, touches this folder alone.
+
+pub mod reference;
+pub mod settings;
+
+pub use reference::Reference;
+pub use settings::Settings;
+
+/// The official server's path, if the environment names one in `NATS_REF`.
+pub fn reference_path() -> Option<std::path::PathBuf> {
+    std::env::var_os("NATS_REF").filter(|path| !path.is_empty()).map(Into::into)
+}

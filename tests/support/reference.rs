@@ -1,0 +1,87 @@
+//! The official server as a child process.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use super::Settings;
+
+/// A running official server. It is killed when this is dropped.
+pub struct Reference {
+    child: Child,
+    config_path: PathBuf,
+    address: SocketAddr,
+}
+
+impl Reference {
+    /// Starts `program` on a free port of the loopback interface and waits until it listens.
+    pub fn start(program: &Path, settings: &Settings) -> io::Result<Reference> {
+        let config_path = config_path();
+        let config = format!("listen: \"127.0.0.1:-1\"\n{}", settings.config_file());
+        fs::write(&config_path, config)?;
+        let mut child = Command::new(program)
+            .arg("-c")
+            .arg(&config_path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("{program:?}: {error}")))?;
+        match wait_until_listening(&mut child) {
+            Ok(address) => Ok(Reference { child, config_path, address }),
+            Err(error) => {
+                stop(&mut child, &config_path);
+                Err(error)
+            }
+        }
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        stop(&mut self.child, &self.config_path);
+    }
+}
+
+/// Ends the process and removes its file. Failures mean that it is gone already.
+fn stop(child: &mut Child, config_path: &Path) {
+    let _ = child.kill();
+    let _ = child.wait();
+    let _ = fs::remove_file(config_path);
+}
+
+/// A path of its own for each server, below the build's scratch folder.
+fn config_path() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("reference-{}-{number}.conf", std::process::id());
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// Reads the log until the address appears, then leaves a thread behind that keeps the pipe empty.
+fn wait_until_listening(child: &mut Child) -> io::Result<SocketAddr> {
+    let pipe = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let mut log = BufReader::new(pipe);
+    let mut seen = String::new();
+    loop {
+        let start = seen.len();
+        if log.read_line(&mut seen)? == 0 {
+            return Err(io::Error::other(format!("it ended at once: {seen}")));
+        }
+        let line = seen[start..].trim_end();
+        if let Some((_, address)) = line.split_once("Listening for client connections on ") {
+            let address = address.parse().map_err(io::Error::other)?;
+            thread::spawn(move || io::copy(&mut log, &mut io::sink()));
+            return Ok(address);
+        }
+    }
+}
