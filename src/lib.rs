@@ -1,5 +1,6 @@
 //! midge: a NATS server for small machines.
 pub mod config;
+pub mod interest;
 pub mod log;
 pub mod memory;
 #[allow(unsafe_code)]

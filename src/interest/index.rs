@@ -1,0 +1,117 @@
+//! The index of one account: a table of literal subjects, and a trie of those with wildcards.
+//!
+//! Most subscriptions name one subject. Keeping these in a flat table makes finding them one probe and a subscription
+//! about half the memory of a path of trie nodes.
+
+use super::SubjectHash;
+use super::targets::{Entry, Target};
+use super::wild::Wild;
+use crate::wire::subject;
+use hashbrown::HashTable;
+use slab::Slab;
+
+/// A place in an index: valid while a subscription is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeId(u32);
+
+/// Set in the id of a trie node.
+const WILD: u32 = 1 << 31;
+
+/// Tables smaller than this are not shrunk.
+const SHRINK_MIN: usize = 1024;
+
+#[derive(Debug)]
+struct Literal {
+    subject: Box<[u8]>,
+    entry: Entry,
+}
+
+/// The subscriptions of one account.
+#[derive(Debug)]
+pub struct Index {
+    literals: Slab<Literal>,
+    by_subject: HashTable<u32>,
+    wild: Wild,
+    count: usize,
+    hash: SubjectHash,
+}
+
+impl Index {
+    /// An empty one.
+    pub fn new(hash: SubjectHash) -> Self {
+        Self { literals: Slab::new(), by_subject: HashTable::new(), wild: Wild::new(hash.clone()), count: 0, hash }
+    }
+
+    /// Subscriptions.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Adds a subscription; `queue` is empty for a plain one.
+    pub fn insert(&mut self, pattern: &[u8], queue: &[u8], target: Target) -> NodeId {
+        self.count += 1;
+        if subject::has_wildcard(pattern) {
+            return NodeId(self.wild.insert(pattern, queue, target) | WILD);
+        }
+        let Self { literals, by_subject, hash, .. } = self;
+        let key = hash.of(pattern);
+        let at = match by_subject.find(key, |&at| *literals[at as usize].subject == *pattern) {
+            Some(&at) => at,
+            None => {
+                let at = literals.insert(Literal { subject: pattern.into(), entry: Entry::default() }) as u32;
+                by_subject.insert_unique(key, at, |&at| hash.of(&literals[at as usize].subject));
+                at
+            }
+        };
+        literals[at as usize].entry.insert(queue, target);
+        NodeId(at)
+    }
+
+    /// Takes a subscription away, and its place if it was the last there.
+    pub fn remove(&mut self, node: NodeId, queue: &[u8], target: Target) {
+        let found = match node.0 & WILD {
+            0 => self.remove_literal(node.0, queue, target),
+            _ => self.wild.remove(node.0 & !WILD, queue, target),
+        };
+        debug_assert!(found, "a subscription is removed once");
+        self.count -= usize::from(found);
+        if self.count == 0 {
+            *self = Self::new(self.hash.clone());
+        }
+    }
+
+    fn remove_literal(&mut self, at: u32, queue: &[u8], target: Target) -> bool {
+        let Self { literals, by_subject, hash, .. } = self;
+        let literal = &mut literals[at as usize];
+        let found = literal.entry.remove(queue, target);
+        if literal.entry.is_empty() {
+            if let Ok(entry) = by_subject.find_entry(hash.of(&literal.subject), |&other| other == at) {
+                entry.remove();
+            }
+            literals.remove(at as usize);
+            if by_subject.capacity() > SHRINK_MIN && by_subject.len() < by_subject.capacity() / 8 {
+                by_subject.shrink_to(by_subject.len() * 2, |&at| hash.of(&literals[at as usize].subject));
+                literals.shrink_to_fit();
+            }
+        }
+        found
+    }
+
+    /// The subject or pattern of a place.
+    pub fn subject(&self, node: NodeId) -> Vec<u8> {
+        match node.0 & WILD {
+            0 => self.literals[node.0 as usize].subject.to_vec(),
+            _ => self.wild.pattern(node.0 & !WILD),
+        }
+    }
+
+    /// Visits every place that a message published to `subject` is for. `key` is the subject's hash.
+    pub fn find<'a>(&'a self, subject: &[u8], key: u64, visit: &mut dyn FnMut(&'a Entry)) {
+        if let Some(&at) = self.by_subject.find(key, |&at| *self.literals[at as usize].subject == *subject) {
+            visit(&self.literals[at as usize].entry);
+        }
+        if !self.wild.is_empty() && subject::is_well_formed(subject) {
+            self.wild.find(subject, visit);
+        }
+    }
+}

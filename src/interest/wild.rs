@@ -1,0 +1,162 @@
+//! The trie of patterns with wildcards. Its nodes are found by parent and token in one table, so a node with few
+//! children costs no table of its own.
+
+use super::SubjectHash;
+use super::targets::{Entry, Target};
+use crate::wire::subject;
+use hashbrown::HashTable;
+use slab::Slab;
+
+const NONE: u32 = u32::MAX;
+const ROOT: u32 = 0;
+
+#[derive(Debug)]
+struct Node {
+    parent: u32,
+    token: Box<[u8]>,
+    /// Children that are not `*` or `>`.
+    literal_children: u32,
+    star: u32,
+    rest: u32,
+    entry: Entry,
+}
+
+impl Node {
+    fn new(parent: u32, token: &[u8]) -> Self {
+        Self { parent, token: token.into(), literal_children: 0, star: NONE, rest: NONE, entry: Entry::default() }
+    }
+
+    fn is_unused(&self) -> bool {
+        self.literal_children == 0 && self.star == NONE && self.rest == NONE && self.entry.is_empty()
+    }
+}
+
+#[derive(Debug)]
+pub struct Wild {
+    nodes: Slab<Node>,
+    by_token: HashTable<u32>,
+    hash: SubjectHash,
+}
+
+impl Wild {
+    pub fn new(hash: SubjectHash) -> Self {
+        let mut nodes = Slab::new();
+        nodes.insert(Node::new(NONE, b""));
+        Self { nodes, by_token: HashTable::new(), hash }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.nodes.len() == 1
+    }
+
+    pub fn insert(&mut self, pattern: &[u8], queue: &[u8], target: Target) -> u32 {
+        let mut at = ROOT;
+        for token in subject::tokens(pattern) {
+            at = match self.child(at, token) {
+                Some(child) => child,
+                None => self.add_child(at, token),
+            };
+        }
+        self.nodes[at as usize].entry.insert(queue, target);
+        at
+    }
+
+    fn child(&self, parent: u32, token: &[u8]) -> Option<u32> {
+        let node = &self.nodes[parent as usize];
+        let found = match token {
+            b"*" => node.star,
+            b">" => node.rest,
+            _ => return self.literal_child(parent, token),
+        };
+        (found != NONE).then_some(found)
+    }
+
+    /// The child that a published token leads to; its `*` is no wildcard.
+    fn literal_child(&self, parent: u32, token: &[u8]) -> Option<u32> {
+        if self.nodes[parent as usize].literal_children == 0 {
+            return None;
+        }
+        let is_it = |&at: &u32| {
+            let node = &self.nodes[at as usize];
+            node.parent == parent && *node.token == *token
+        };
+        self.by_token.find(self.hash.of_child(parent, token), is_it).copied()
+    }
+
+    fn add_child(&mut self, parent: u32, token: &[u8]) -> u32 {
+        let Self { nodes, by_token, hash } = self;
+        let at = nodes.insert(Node::new(parent, token)) as u32;
+        match token {
+            b"*" => nodes[parent as usize].star = at,
+            b">" => nodes[parent as usize].rest = at,
+            _ => {
+                nodes[parent as usize].literal_children += 1;
+                let key_of = |&at: &u32| {
+                    let node = &nodes[at as usize];
+                    hash.of_child(node.parent, &node.token)
+                };
+                by_token.insert_unique(hash.of_child(parent, token), at, key_of);
+            }
+        }
+        at
+    }
+
+    /// False if the target was not there.
+    pub fn remove(&mut self, at: u32, queue: &[u8], target: Target) -> bool {
+        let found = self.nodes[at as usize].entry.remove(queue, target);
+        let mut at = at;
+        while at != ROOT && self.nodes[at as usize].is_unused() {
+            let Node { parent, token, .. } = self.nodes.remove(at as usize);
+            let node = &mut self.nodes[parent as usize];
+            match &*token {
+                b"*" => node.star = NONE,
+                b">" => node.rest = NONE,
+                token => {
+                    node.literal_children -= 1;
+                    if let Ok(entry) = self.by_token.find_entry(self.hash.of_child(parent, token), |&other| other == at)
+                    {
+                        entry.remove();
+                    }
+                }
+            }
+            at = parent;
+        }
+        found
+    }
+
+    pub fn pattern(&self, mut at: u32) -> Vec<u8> {
+        let mut tokens = Vec::new();
+        while at != ROOT {
+            let node = &self.nodes[at as usize];
+            tokens.push(&*node.token);
+            at = node.parent;
+        }
+        tokens.reverse();
+        tokens.join(&b'.')
+    }
+
+    /// `subject` must be well formed.
+    pub fn find<'a>(&'a self, subject: &[u8], visit: &mut dyn FnMut(&'a Entry)) {
+        self.descend(ROOT, Some(subject), visit);
+    }
+
+    /// Recursion goes as deep as there are `*` on one path, which the length of a control line bounds.
+    fn descend<'a>(&'a self, mut at: u32, mut rest: Option<&[u8]>, visit: &mut dyn FnMut(&'a Entry)) {
+        loop {
+            let node = &self.nodes[at as usize];
+            let Some(tokens) = rest else { return visit(&node.entry) };
+            if node.rest != NONE {
+                visit(&self.nodes[node.rest as usize].entry);
+            }
+            let token = subject::first_token(tokens);
+            rest = tokens.get(token.len() + 1..);
+            if node.star != NONE {
+                self.descend(node.star, rest, visit);
+            }
+            match self.literal_child(at, token) {
+                Some(child) => at = child,
+                None => return,
+            }
+        }
+    }
+}
