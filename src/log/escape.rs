@@ -1,0 +1,98 @@
+//! Text from peers made safe for one line of a log, in the manner of Go's `%q`.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+/// Shows bytes of a peer with everything unprintable escaped as Go's `%q` does, without the quotes around.
+///
+/// Printable UTF-8 stays; `"`, `\`, control characters and bytes that are no UTF-8 become `\"`, `\\`, `\n`, `\x00` and so
+/// on; unprintable characters such as direction marks become `\u202e`.
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a [u8]);
+
+/// [`Escaped`] with the quotes around: exactly Go's `%q`.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a [u8]);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", Escaped(self.0))
+    }
+}
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            escape_text(chunk.valid(), f)?;
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes the plain runs whole and the rest character by character.
+fn escape_text(text: &str, f: &mut Formatter<'_>) -> fmt::Result {
+    let mut plain_from = 0;
+    for (at, character) in text.char_indices() {
+        if is_plain(character) {
+            continue;
+        }
+        f.write_str(&text[plain_from..at])?;
+        escape_character(character, f)?;
+        plain_from = at + character.len_utf8();
+    }
+    f.write_str(&text[plain_from..])
+}
+
+fn is_plain(character: char) -> bool {
+    match character {
+        '"' | '\\' => false,
+        ' '..='~' => true,
+        '\0'..='\x7f' => false,
+        // The standard library knows which characters print; it escapes the others.
+        _ => character.escape_debug().len() == 1,
+    }
+}
+
+/// Writes one character that is not plain the way Go does.
+pub(super) fn escape_character(character: char, out: &mut impl Write) -> fmt::Result {
+    match character {
+        '"' => out.write_str("\\\""),
+        '\\' => out.write_str("\\\\"),
+        '\x07' => out.write_str("\\a"),
+        '\x08' => out.write_str("\\b"),
+        '\x0c' => out.write_str("\\f"),
+        '\n' => out.write_str("\\n"),
+        '\r' => out.write_str("\\r"),
+        '\t' => out.write_str("\\t"),
+        '\x0b' => out.write_str("\\v"),
+        '\0'..='\x7f' => write!(out, "\\x{:02x}", character as u32),
+        '\u{80}'..='\u{ffff}' => write!(out, "\\u{:04x}", character as u32),
+        _ => write!(out, "\\U{:08x}", character as u32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_as_go_does() {
+        for (input, expected) in [
+            (&b""[..], ""),
+            (b"FOO bar\r", "FOO bar\\r"),
+            (b"\x00\x01\"\n", "\\x00\\x01\\\"\\n"),
+            (b"a\\b'c", "a\\\\b'c"),
+            (b"\x07\x08\x0c\x0b\t\x1b[31m\x7f", "\\a\\b\\f\\v\\t\\x1b[31m\\x7f"),
+            ("gr\u{fc}\u{df}e \u{4f60}\u{597d}".as_bytes(), "gr\u{fc}\u{df}e \u{4f60}\u{597d}"),
+            (b"\xff\xfe", "\\xff\\xfe"),
+            (b"cut \xe4\xbd", "cut \\xe4\\xbd"),
+            ("\u{202e}x\u{85}\u{2028}".as_bytes(), "\\u202ex\\u0085\\u2028"),
+            ("\u{e0001}".as_bytes(), "\\U000e0001"),
+        ] {
+            assert_eq!(Escaped(input).to_string(), expected, "{input:?}");
+            assert_eq!(Quoted(input).to_string(), format!("\"{expected}\""), "{input:?}");
+        }
+    }
+}
