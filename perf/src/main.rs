@@ -1,0 +1,85 @@
+//! `midge-perf`: drives a NATS server as hard as it can at little cost of its own, and compares two servers.
+//!
+//! - `load SCENARIO` drives a running server once and prints one line of JSON.
+//!
+//! From top to bottom: [`scenarios`] set up connections and say what is measured; [`flow`] moves prebuilt
+//! [`script`]s through [`clients`] and counts bytes; [`proc`] asks the kernel what the server used; [`sys`] holds the
+//! system calls that std lacks, and all `unsafe`.
+
+#![deny(unsafe_code)]
+
+mod args;
+mod clients;
+mod flow;
+mod json;
+mod outcome;
+mod proc;
+mod random;
+mod scenarios;
+mod script;
+mod stats;
+#[allow(unsafe_code)]
+mod sys;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use args::Args;
+use proc::Process;
+use scenarios::Setup;
+
+/// Descriptors for 10,000 connections here and in the server, and some.
+const OPEN_FILES: u64 = 20_000;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let result = match args.next().as_deref() {
+        Some("load") => load(args),
+        Some("--help" | "-h" | "help") => {
+            println!("{}", usage());
+            Ok(())
+        }
+        _ => Err(usage()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("midge-perf: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(args: impl Iterator<Item = String>) -> Result<(), String> {
+    let mut args = Args::parse(args, &[])?;
+    let name = args.word().ok_or_else(usage)?;
+    let scenario = scenarios::find(&name).ok_or_else(|| format!("no scenario {name:?}\n{}", usage()))?;
+    let setup = Setup {
+        addr: args.required("addr")?,
+        server: Process { pid: args.required("pid")? },
+        time: seconds(args.value("seconds")?.unwrap_or(1.0))?,
+        warm_up: seconds(args.value("warm-up")?.unwrap_or(0.2))?,
+        count: args.value("count")?,
+        size: args.value("size")?,
+    };
+    args.done()?;
+    sys::raise_open_files(OPEN_FILES).map_err(|e| format!("open files: {e}"))?;
+    let outcome = scenario.run(&setup).map_err(|e| format!("{name}: {e}"))?;
+    println!("{}", outcome.json(&name));
+    Ok(())
+}
+
+fn seconds(value: f64) -> Result<Duration, String> {
+    Duration::try_from_secs_f64(value).map_err(|e| format!("{value} seconds: {e}"))
+}
+
+fn usage() -> String {
+    let mut text =
+        "usage: midge-perf load SCENARIO --addr HOST:PORT --pid PID [--seconds S] [--warm-up S] [--count N] \
+                    [--size BYTES]\nscenarios:\n"
+            .to_string();
+    for scenario in scenarios::ALL {
+        text.push_str(&format!("  {:12} {}\n", scenario.name, scenario.about));
+    }
+    text
+}

@@ -1,0 +1,87 @@
+//! The scenarios by name. Each drives a running server once and reports an [`Outcome`].
+
+mod request;
+mod stream;
+
+use std::io;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use crate::outcome::Outcome;
+use crate::proc::Process;
+
+/// The server to drive and how.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub addr: SocketAddrV4,
+    pub server: Process,
+    /// Length of the measured part.
+    pub time: Duration,
+    /// The same load before it, not measured, so that buffers and caches are in their working state.
+    pub warm_up: Duration,
+    /// Connections, subscriptions or subscribers, where a scenario leaves the number open.
+    pub count: Option<usize>,
+    /// Payload bytes, where a scenario leaves them open.
+    pub size: Option<usize>,
+}
+
+/// A named piece of work.
+pub struct Scenario {
+    pub name: &'static str,
+    pub about: &'static str,
+    run: fn(&Setup) -> io::Result<Outcome>,
+}
+
+impl Scenario {
+    /// Runs it once, with the server's memory read before the first connection and after the last is closed.
+    pub fn run(&self, setup: &Setup) -> io::Result<Outcome> {
+        setup.server.forget_peak();
+        let resident_before = setup.server.resident()?;
+        let mut outcome = (self.run)(setup)?;
+        outcome.resident_before = resident_before;
+        outcome.resident_after = setup.server.resident_settled(Duration::from_millis(500))?;
+        outcome.resident_peak = setup.server.resident_peak()?;
+        Ok(outcome)
+    }
+}
+
+/// The scenario of that name.
+pub fn find(name: &str) -> Option<&'static Scenario> {
+    ALL.iter().find(|scenario| scenario.name == name)
+}
+
+/// All scenarios, in the order in which they are compared.
+pub const ALL: &[Scenario] = &[
+    Scenario { name: "pub-16", about: "publish only, 16 B, 1 client", run: |s| stream::publish_only(s, 16) },
+    Scenario { name: "one-16", about: "1:1, 16 B", run: |s| stream::one_to_one(s, 16, false) },
+    Scenario { name: "one-128", about: "1:1, 128 B", run: |s| stream::one_to_one(s, 128, false) },
+    Scenario { name: "one-128h", about: "1:1, HPUB 128 B", run: |s| stream::one_to_one(s, 128, true) },
+    Scenario { name: "one-1k", about: "1:1, 1 KiB", run: |s| stream::one_to_one(s, 1024, false) },
+    Scenario { name: "one-64k", about: "1:1, 64 KiB", run: |s| stream::one_to_one(s, 65536, false) },
+    Scenario { name: "pairs-16", about: "4:4 pairs, 16 B", run: |s| stream::pairs(s, 4, 16) },
+    Scenario { name: "fan-10-16", about: "fan-out 1:10, 16 B", run: |s| stream::fan_out(s, 10, 16) },
+    Scenario { name: "fan-100-128", about: "fan-out 1:100, 128 B", run: |s| stream::fan_out(s, 100, 128) },
+    Scenario { name: "fan-1000-16", about: "fan-out 1:1000, 16 B", run: |s| stream::fan_out(s, 1000, 16) },
+    Scenario {
+        name: "queue-16",
+        about: "queue group, 4 publishers, 4 members, 16 B",
+        run: |s| stream::queue(s, 4, 4, 16),
+    },
+    Scenario {
+        name: "wild-10k",
+        about: "10,000 subjects, one wildcard subscriber",
+        run: |s| stream::many_subjects(s, 10_000, 16),
+    },
+    Scenario { name: "req-1", about: "request/reply, 1 requester", run: |s| request::run(s, 1) },
+    Scenario { name: "req-16", about: "request/reply, 16 requesters", run: |s| request::run(s, 16) },
+    Scenario {
+        name: "subs-100k",
+        about: "100,000 subscriptions (a tenth wildcards), random publishes",
+        run: |s| stream::many_subscriptions(s, 100_000, 16),
+    },
+    Scenario {
+        name: "fan",
+        about: "fan-out 1:--count, --size bytes",
+        run: |s| stream::fan_out(s, s.count.unwrap_or(10), s.size.unwrap_or(16)),
+    },
+];
