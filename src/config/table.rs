@@ -1,0 +1,422 @@
+//! The one table of options.
+//!
+//! To add an option: add a field to [`Options`] and an entry here. The command line and `--help` follow; the man page's test
+//! then asks for its description.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use super::options::Options;
+use super::value::{Kind, Value};
+
+/// Everything known about one option.
+#[derive(Debug)]
+pub struct Spec {
+    /// Its names on the command line, without dashes; none when it is only in the file. One of them has two letters or
+    /// more, because getopts wants such a name.
+    pub flags: &'static [&'static str],
+    /// Its names in the configuration file, the usual one first; none when it is only a flag.
+    pub keys: &'static [&'static str],
+    /// What it takes.
+    pub kind: Kind,
+    /// What `--help` calls the value; empty for switches.
+    pub operand: &'static str,
+    /// Its default as the operator would write it; empty when it has none.
+    pub default: &'static str,
+    /// A value that also stands for the default, as the official server has it.
+    pub stands_for_default: Option<Value>,
+    /// What a reload does with a changed value.
+    pub reload: Reload,
+    /// Where `--help` shows it.
+    pub group: Group,
+    /// What it is for, in one line; without the default, which is added.
+    pub help: &'static str,
+    /// What giving it does.
+    pub effect: Effect,
+}
+
+/// Whether a reload may change an option of the running server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// Applied to the running server.
+    Applied,
+    /// Refused, and the whole reload with it.
+    Refused,
+    /// Cannot be in a file.
+    Never,
+}
+
+/// The sections of `--help` and the man pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Where it listens and what it is called.
+    Server,
+    /// What it logs.
+    Logging,
+    /// What a client may cost.
+    Limits,
+    /// Help and version.
+    Common,
+}
+
+impl Group {
+    /// Every group in the order shown.
+    pub const ALL: [Group; 4] = [Group::Server, Group::Logging, Group::Limits, Group::Common];
+
+    /// The heading in `--help`.
+    pub fn title(self) -> &'static str {
+        match self {
+            Group::Server => "Server options",
+            Group::Logging => "Logging options",
+            Group::Limits => "Limits",
+            Group::Common => "Common options",
+        }
+    }
+}
+
+/// What giving an option does.
+#[derive(Clone, Copy, Debug)]
+pub enum Effect {
+    /// Sets something in the options.
+    Set {
+        /// Puts a value of the option's kind in; the error is a whole line that names the option.
+        set: fn(&mut Options, Value) -> Result<(), String>,
+        /// What is in; None when nothing is.
+        get: fn(&Options) -> Option<Value>,
+    },
+    /// Prints help.
+    Help,
+    /// Prints the version.
+    Version,
+}
+
+impl Spec {
+    /// The name getopts knows it by; empty when it is only in the file.
+    pub fn long_flag(&self) -> &'static str {
+        self.flags.iter().copied().find(|flag| flag.len() > 1).unwrap_or_default()
+    }
+
+    /// Puts `value` into `options`, or the default where the value stands for it.
+    ///
+    /// # Errors
+    /// A line that says what the option allows.
+    pub fn apply(&self, options: &mut Options, value: Value) -> Result<(), String> {
+        let Effect::Set { set, .. } = self.effect else { return Ok(()) };
+        if self.stands_for_default.as_ref() == Some(&value) {
+            self.set_default(options);
+            return Ok(());
+        }
+        set(options, value)
+    }
+
+    /// Puts the default into `options`; leaves them alone when there is none.
+    pub(super) fn set_default(&self, options: &mut Options) {
+        if let Effect::Set { set, .. } = self.effect
+            && !self.default.is_empty()
+        {
+            let outcome = self.kind.read(self.default).map(|value| set(options, value));
+            debug_assert_eq!(outcome, Ok(Ok(())), "{:?} is no value of {:?}", self.default, self.keys);
+        }
+    }
+}
+
+/// The option whose flag is `name` (without dashes).
+pub fn by_flag(name: &str) -> Option<&'static Spec> {
+    OPTIONS.iter().find(|spec| spec.flags.contains(&name))
+}
+
+/// What most entries have in common: an optional text that no reload may change.
+const COMMON: Spec = Spec {
+    flags: &[],
+    keys: &[],
+    kind: Kind::Text,
+    operand: "",
+    default: "",
+    stands_for_default: None,
+    reload: Reload::Refused,
+    group: Group::Server,
+    help: "",
+    effect: Effect::Help,
+};
+
+/// A switch in the file and perhaps on the command line.
+macro_rules! switch {
+    ($($field:ident),+) => {
+        Effect::Set {
+            set: |options, value| {
+                let on = value.switch()?;
+                $(options.$field = on;)+
+                Ok(())
+            },
+            get: |options| Some(Value::Switch($(options.$field)&&+)),
+        }
+    };
+}
+
+/// A whole number in a range.
+macro_rules! number {
+    ($field:ident, $range:expr) => {
+        Effect::Set {
+            set: |options, value| {
+                options.$field = within(stringify!($field), value, $range)? as _;
+                Ok(())
+            },
+            get: |options| Some(Value::Integer(options.$field as i64)),
+        }
+    };
+}
+
+/// A length of time.
+macro_rules! time {
+    ($field:ident) => {
+        Effect::Set {
+            set: |options, value| {
+                options.$field = value.duration()?;
+                Ok(())
+            },
+            get: |options| Some(Value::Duration(options.$field)),
+        }
+    };
+}
+
+/// The number in `value` when `range` holds it; the error calls it `name`.
+fn within(name: &str, value: Value, range: RangeInclusive<i64>) -> Result<i64, String> {
+    let number = value.integer()?;
+    if range.contains(&number) {
+        return Ok(number);
+    }
+    Err(format!("{name} must be between {} and {}, not {number}", range.start(), range.end()))
+}
+
+/// The largest number of bytes an option can ask for, as with the official server.
+const BYTES_MAX: i64 = i32::MAX as i64;
+
+/// Every option, in the order `--help` shows them within their group.
+pub const OPTIONS: &[Spec] = &[
+    Spec {
+        flags: &["a", "addr", "net"],
+        keys: &["host", "net"],
+        operand: "<host>",
+        default: "0.0.0.0",
+        stands_for_default: Some(Value::Text(String::new())),
+        help: "Listen on this host or address",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.host = value.text()?;
+                Ok(())
+            },
+            get: |options| Some(Value::Text(options.host.clone())),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["p", "port"],
+        keys: &["port"],
+        kind: Kind::Integer,
+        operand: "<port>",
+        default: "4222",
+        stands_for_default: Some(Value::Integer(0)),
+        help: "Listen on this port; -1 picks a free one",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.port = match within("port", value, -1..=65535)? {
+                    -1 => 0,
+                    port => port as u16,
+                };
+                Ok(())
+            },
+            get: |options| Some(Value::Integer(if options.port == 0 { -1 } else { i64::from(options.port) })),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["n", "name", "server_name"],
+        keys: &["server_name"],
+        operand: "<name>",
+        help: "Name of this server (default: its generated id)",
+        effect: Effect::Set {
+            set: |options, value| {
+                let name = value.text()?;
+                if name.contains(|character: char| character.is_whitespace() || character.is_control()) {
+                    return Err("server name cannot contain spaces".to_owned());
+                }
+                options.server_name = Some(name).filter(|name| !name.is_empty());
+                Ok(())
+            },
+            get: |options| options.server_name.clone().map(Value::Text),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["P", "pid"],
+        keys: &["pid_file", "pidfile"],
+        kind: Kind::Path,
+        operand: "<file>",
+        reload: Reload::Applied,
+        help: "Write the process id to this file",
+        effect: Effect::Set {
+            set: |options, value| {
+                let path = value.text()?;
+                options.pid_file = Some(PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty());
+                Ok(())
+            },
+            get: |options| options.pid_file.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["workers"],
+        keys: &["workers"],
+        kind: Kind::Integer,
+        operand: "<number>",
+        help: "Worker threads, 1 to 256 (default: chosen for this machine)",
+        effect: number!(workers, 1..=256),
+        ..COMMON
+    },
+    Spec {
+        flags: &["D", "debug"],
+        keys: &["debug"],
+        kind: Kind::Switch,
+        default: "false",
+        reload: Reload::Applied,
+        group: Group::Logging,
+        help: "Log the life of connections",
+        effect: switch!(debug),
+        ..COMMON
+    },
+    Spec {
+        flags: &["V", "trace"],
+        keys: &["trace"],
+        kind: Kind::Switch,
+        default: "false",
+        reload: Reload::Applied,
+        group: Group::Logging,
+        help: "Log every protocol operation",
+        effect: switch!(trace),
+        ..COMMON
+    },
+    Spec {
+        flags: &["DV"],
+        kind: Kind::Switch,
+        reload: Reload::Never,
+        group: Group::Logging,
+        help: "Debug and trace",
+        effect: switch!(debug, trace),
+        ..COMMON
+    },
+    Spec {
+        keys: &["max_control_line"],
+        kind: Kind::Integer,
+        default: "4096",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "Longest line of one operation in bytes, its payload not counted",
+        effect: number!(max_control_line, 1..=BYTES_MAX),
+        ..COMMON
+    },
+    Spec {
+        keys: &["max_payload"],
+        kind: Kind::Integer,
+        default: "1048576",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "Largest payload in bytes, headers included",
+        effect: number!(max_payload, 0..=BYTES_MAX),
+        ..COMMON
+    },
+    Spec {
+        keys: &["max_pending"],
+        kind: Kind::Integer,
+        default: "67108864",
+        group: Group::Limits,
+        help: "Most bytes that may wait for one client",
+        effect: number!(max_pending, 1..=BYTES_MAX),
+        ..COMMON
+    },
+    Spec {
+        keys: &["write_deadline"],
+        kind: Kind::Duration,
+        default: "10s",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "How long a write to a client may make no progress",
+        effect: time!(write_deadline),
+        ..COMMON
+    },
+    Spec {
+        keys: &["max_connections", "max_conn"],
+        kind: Kind::Integer,
+        default: "65536",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "Most clients at a time",
+        effect: number!(max_connections, 0..=BYTES_MAX),
+        ..COMMON
+    },
+    Spec {
+        keys: &["max_subscriptions", "max_subs"],
+        kind: Kind::Integer,
+        default: "0",
+        group: Group::Limits,
+        help: "Most subscriptions of one client; 0 is no limit",
+        effect: number!(max_subscriptions, 0..=BYTES_MAX),
+        ..COMMON
+    },
+    Spec {
+        keys: &["max_sub_tokens", "max_subscription_tokens"],
+        kind: Kind::Integer,
+        default: "0",
+        group: Group::Limits,
+        help: "Most tokens in the subject of a subscription, up to 255; 0 is no limit",
+        effect: number!(max_sub_tokens, 0..=255),
+        ..COMMON
+    },
+    Spec {
+        keys: &["ping_interval"],
+        kind: Kind::Duration,
+        default: "2m",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "Time between two pings to a silent client",
+        effect: time!(ping_interval),
+        ..COMMON
+    },
+    Spec {
+        keys: &["ping_max"],
+        kind: Kind::Integer,
+        default: "2",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "Pings that may go unanswered",
+        effect: number!(ping_max, 0..=BYTES_MAX),
+        ..COMMON
+    },
+    Spec {
+        keys: &["no_fast_producer_stall"],
+        kind: Kind::Switch,
+        default: "false",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "Never slow a publisher down for a subscriber that is behind",
+        effect: switch!(no_fast_producer_stall),
+        ..COMMON
+    },
+    Spec {
+        flags: &["h", "help"],
+        kind: Kind::Switch,
+        reload: Reload::Never,
+        group: Group::Common,
+        help: "Show this text",
+        effect: Effect::Help,
+        ..COMMON
+    },
+    Spec {
+        flags: &["v", "version"],
+        kind: Kind::Switch,
+        reload: Reload::Never,
+        group: Group::Common,
+        help: "Show the version",
+        effect: Effect::Version,
+        ..COMMON
+    },
+];

@@ -1,0 +1,302 @@
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use super::table::{Effect, Group, OPTIONS, Reload};
+use super::value::{Kind, Value};
+use super::*;
+
+fn run(args: &[&str]) -> Options {
+    match command(args) {
+        Ok(Command::Run(options)) => *options,
+        other => panic!("{args:?} gave {other:?}"),
+    }
+}
+
+fn command(args: &[&str]) -> Result<Command, ArgError> {
+    parse(args.iter().map(OsString::from))
+}
+
+fn defaults_with(change: impl FnOnce(&mut Options)) -> Options {
+    let mut options = Options::default();
+    change(&mut options);
+    options
+}
+
+#[test]
+fn the_defaults_are_the_official_ones() {
+    use std::time::Duration;
+    let expected = Options {
+        host: "0.0.0.0".into(),
+        port: 4222,
+        server_name: None,
+        pid_file: None,
+        debug: false,
+        trace: false,
+        workers: 0,
+        max_control_line: 4096,
+        max_payload: 1 << 20,
+        max_pending: 64 << 20,
+        write_deadline: Duration::from_secs(10),
+        max_connections: 65536,
+        max_subscriptions: 0,
+        max_sub_tokens: 0,
+        ping_interval: Duration::from_secs(120),
+        ping_max: 2,
+        no_fast_producer_stall: false,
+    };
+    assert_eq!(Options::default(), expected);
+    assert_eq!(run(&[]), expected);
+}
+
+#[test]
+fn flags_in_every_spelling() {
+    let port = |port| defaults_with(|options| options.port = port);
+    let host = |host: &str| defaults_with(|options| options.host = host.into());
+    let named = |name: &str| defaults_with(|options| options.server_name = Some(name.into()));
+    let talk = |debug, trace| defaults_with(|options| (options.debug, options.trace) = (debug, trace));
+    let table: &[(&[&str], Options)] = &[
+        (&["-p", "20200"], port(20200)),
+        (&["--p", "20200"], port(20200)),
+        (&["-port", "20200"], port(20200)),
+        (&["--port", "20200"], port(20200)),
+        (&["-p=20200"], port(20200)),
+        (&["--p=20200"], port(20200)),
+        (&["-port=20200"], port(20200)),
+        (&["--port=20200"], port(20200)),
+        (&["-p", "0x4EE8"], port(20200)),
+        (&["-p", "20_200"], port(20200)),
+        (&["-p", "+20200"], port(20200)),
+        (&["-p", "-1"], port(0)),
+        (&["-p=-1"], port(0)),
+        (&["-p", "0"], port(4222)),
+        (&["-p", "-0"], port(4222)),
+        (&["-p", "65535"], port(65535)),
+        (&["--port=20201", "-p", "20202"], port(20202)),
+        (&["-p", "20202", "--port=20201"], port(20201)),
+        (&["-p", "99999", "-p", "1"], port(1)),
+        (&["-a", "127.0.0.1"], host("127.0.0.1")),
+        (&["--addr", "::1"], host("::1")),
+        (&["-net=::"], host("::")),
+        (&["-a", ""], host("0.0.0.0")),
+        (&["--addr="], host("0.0.0.0")),
+        (&["-a", "1.2.3.4", "-a", ""], host("0.0.0.0")),
+        (&["-a", "-p"], host("-p")),
+        (&["-a", "--"], host("--")),
+        (&["-a", "x=y"], host("x=y")),
+        (&["-a=x=y"], host("x=y")),
+        (&["-a=="], host("=")),
+        (&["-n", "n1"], named("n1")),
+        (&["--name", "n1"], named("n1")),
+        (&["-server_name=n1"], named("n1")),
+        (&["-n", "\"quoted\""], named("\"quoted\"")),
+        (&["-n", ""], Options::default()),
+        (&["-n", "n1", "-n="], Options::default()),
+        (&["-D"], talk(true, false)),
+        (&["--debug"], talk(true, false)),
+        (&["-V"], talk(false, true)),
+        (&["-trace=T"], talk(false, true)),
+        (&["-DV"], talk(true, true)),
+        (&["--DV"], talk(true, true)),
+        (&["-DV=false"], talk(false, false)),
+        (&["-D", "-V", "-DV=0"], talk(false, false)),
+        (&["-DV", "-D=false"], talk(false, true)),
+        (&["-D=f", "-DV"], talk(true, true)),
+        (&["-D", "-D=FALSE"], talk(false, false)),
+        (&["-D=TRUE"], talk(true, false)),
+        (&["--"], Options::default()),
+        (&["-D", "--"], talk(true, false)),
+        (&["-h=false", "-v=0"], Options::default()),
+        (&["-workers", "4"], defaults_with(|options| options.workers = 4)),
+        (&["--workers=256"], defaults_with(|options| options.workers = 256)),
+        (&["-P", "/run/m.pid"], defaults_with(|options| options.pid_file = Some("/run/m.pid".into()))),
+        (&["--pid="], Options::default()),
+        (&["-pid", "a b"], defaults_with(|options| options.pid_file = Some("a b".into()))),
+    ];
+    for (args, expected) in table {
+        assert_eq!(run(args), *expected, "{args:?}");
+    }
+}
+
+#[test]
+fn help_and_version_in_every_spelling() {
+    let help_text = Command::Help(help());
+    let table: &[(&[&str], &Command)] = &[
+        (&["-h"], &help_text),
+        (&["-help"], &help_text),
+        (&["--help"], &help_text),
+        (&["help"], &help_text),
+        (&["HELP"], &help_text),
+        (&["-p", "1", "help"], &help_text),
+        (&["--", "help"], &help_text),
+        (&["help", "version"], &help_text),
+        (&["-v"], &Command::Version),
+        (&["--version"], &Command::Version),
+        (&["version"], &Command::Version),
+        (&["Version", "-p", "1"], &Command::Version),
+        (&["version", "-bogus"], &Command::Version),
+        (&["-v", "-h"], &Command::Version),
+        (&["-h", "-v"], &Command::Version),
+        (&["-h", "bogus"], &help_text),
+        (&["-v", "bogus"], &Command::Version),
+        (&["-v", "-p", "99999"], &Command::Version),
+    ];
+    for (args, expected) in table {
+        assert_eq!(command(args).as_ref(), Ok(*expected), "{args:?}");
+    }
+}
+
+#[test]
+fn every_almost_right_command_line_gets_its_line() {
+    let table: &[(&[&str], u8, &str)] = &[
+        (&["---p"], 2, "bad flag syntax: ---p"),
+        (&["---p=1"], 2, "bad flag syntax: ---p=1"),
+        (&["-=1"], 2, "bad flag syntax: -=1"),
+        (&["--=1"], 2, "bad flag syntax: --=1"),
+        (&["-bogus"], 2, "flag provided but not defined: -bogus"),
+        (&["--bogus=3"], 2, "flag provided but not defined: -bogus"),
+        (&["-bogus\n[1] [INF] x"], 2, "flag provided but not defined: -bogus\\n[1] [INF] x"),
+        (&["-d"], 2, "flag provided but not defined: -d"),
+        (&["-Debug"], 2, "flag provided but not defined: -Debug"),
+        (&["-DVV2"], 2, "flag provided but not defined: -DVV2"),
+        (&["-VD"], 2, "flag provided but not defined: -VD"),
+        (&["-p4222"], 2, "flag provided but not defined: -p4222"),
+        (&["-Dp", "4222"], 2, "flag provided but not defined: -Dp"),
+        (&["-max_payload", "1"], 2, "flag provided but not defined: -max_payload"),
+        (&["-p"], 2, "flag needs an argument: -p"),
+        (&["--port"], 2, "flag needs an argument: -port"),
+        (&["-D", "-a"], 2, "flag needs an argument: -a"),
+        (&["--port="], 2, "invalid value \"\" for flag -port: parse error"),
+        (&["-p", "x"], 2, "invalid value \"x\" for flag -p: parse error"),
+        (&["-p", "1k"], 2, "invalid value \"1k\" for flag -p: parse error"),
+        (&["-p", "1.0"], 2, "invalid value \"1.0\" for flag -p: parse error"),
+        (&["-p", "-D"], 2, "invalid value \"-D\" for flag -p: parse error"),
+        (&["-p", "a\tb"], 2, "invalid value \"a\\tb\" for flag -p: parse error"),
+        (&["-p", "x", "-p", "1"], 2, "invalid value \"x\" for flag -p: parse error"),
+        (&["-p", "99999999999999999999"], 2, "invalid value \"99999999999999999999\" for flag -p: value out of range"),
+        (&["-D=maybe"], 2, "invalid boolean value \"maybe\" for -D: parse error"),
+        (&["-D="], 2, "invalid boolean value \"\" for -D: parse error"),
+        (&["--debug=yes"], 2, "invalid boolean value \"yes\" for -debug: parse error"),
+        (&["-h=x"], 2, "invalid boolean value \"x\" for -h: parse error"),
+        (&["-v", "-bogus"], 2, "flag provided but not defined: -bogus"),
+        (&["-bogus", "-p"], 2, "flag provided but not defined: -bogus"),
+        (&["-D", "false"], 1, "unrecognized command: \"false\""),
+        (&["start"], 1, "unrecognized command: \"start\""),
+        (&["-"], 1, "unrecognized command: \"-\""),
+        (&[""], 1, "unrecognized command: \"\""),
+        (&["--", "foo"], 1, "unrecognized command: \"foo\""),
+        (&["--", "-v"], 1, "unrecognized command: \"-v\""),
+        (&["--", "--"], 1, "unrecognized command: \"--\""),
+        (&["\u{2013}addr", "x"], 1, "unrecognized command: \"\u{2013}addr\""),
+        (&["foo", "-v"], 1, "unrecognized command: \"foo\""),
+        (&["-p", "99999"], 1, "port must be between -1 and 65535, not 99999"),
+        (&["-p", "-5"], 1, "port must be between -1 and 65535, not -5"),
+        (&["-n", "a b"], 1, "server name cannot contain spaces"),
+        (&["-n", "a\tb"], 1, "server name cannot contain spaces"),
+        (&["-n", " "], 1, "server name cannot contain spaces"),
+        (&["--workers", "0"], 1, "workers must be between 1 and 256, not 0"),
+        (&["--workers", "257"], 1, "workers must be between 1 and 256, not 257"),
+        (&["--workers", "-1"], 1, "workers must be between 1 and 256, not -1"),
+    ];
+    for (args, code, text) in table {
+        let expected = ArgError { text: text.to_string(), code: *code };
+        assert_eq!(command(args), Err(expected), "{args:?}");
+    }
+}
+
+#[test]
+fn words_that_are_no_text_are_refused() {
+    for words in [vec![&b"-n\xff"[..]], vec![b"-n", b"\xff"], vec![b"\xff"], vec![b"x", b"\xff"]] {
+        let error = parse(words.iter().map(|word| OsString::from_vec(word.to_vec()))).unwrap_err();
+        assert_eq!(error.code, 2, "{words:?}");
+        assert!(error.text.starts_with("argument is no UTF-8 text: \"") && error.text.contains("\\xff"), "{error}");
+    }
+}
+
+#[test]
+fn flags_can_be_applied_again_over_other_options() {
+    let flags = Flags::read(["-D=false", "-p", "0", "-a="].iter().map(OsString::from)).unwrap();
+    let mut options = defaults_with(|options| {
+        options.debug = true;
+        options.trace = true;
+        options.port = 5222;
+        options.host = "::1".into();
+    });
+    flags.apply(&mut options).unwrap();
+    assert_eq!(options, defaults_with(|options| options.trace = true));
+}
+
+#[test]
+fn the_table_is_sound() {
+    let mut flags: Vec<&str> = Vec::new();
+    let mut keys: Vec<&str> = Vec::new();
+    for spec in OPTIONS {
+        flags.extend(spec.flags);
+        keys.extend(spec.keys);
+        let name = format!("{:?} {:?}", spec.flags, spec.keys);
+        assert!(!spec.flags.is_empty() || !spec.keys.is_empty(), "{name}");
+        assert_eq!(spec.flags.is_empty(), spec.long_flag().is_empty(), "{name} needs a long flag");
+        assert_eq!(spec.reload == Reload::Never, spec.keys.is_empty(), "{name}");
+        let takes_value = !spec.flags.is_empty() && spec.kind != Kind::Switch;
+        assert_eq!(takes_value, !spec.operand.is_empty(), "{name}");
+        assert!(!spec.help.is_empty() && !spec.help.contains('\n') && !spec.help.ends_with('.'), "{name}");
+        assert_eq!(matches!(spec.effect, Effect::Set { .. }), spec.group != Group::Common, "{name}");
+        if !spec.default.is_empty() {
+            let default = spec.kind.read(spec.default).unwrap();
+            let Effect::Set { get, .. } = spec.effect else { panic!("{name}") };
+            assert_eq!(get(&Options::default()), Some(default), "{name}");
+        }
+    }
+    for mut names in [flags, keys] {
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "a name stands twice in {names:?}");
+    }
+}
+
+#[test]
+fn what_is_put_in_can_be_read_back() {
+    for spec in OPTIONS {
+        let Effect::Set { get, .. } = spec.effect else { continue };
+        let values = match spec.kind {
+            Kind::Switch => vec![Value::Switch(true), Value::Switch(false)],
+            Kind::Integer => vec![Value::Integer(77), Value::Integer(1)],
+            Kind::Text | Kind::Path => vec![Value::Text("somewhere".into())],
+            Kind::Duration => vec![Value::Duration(std::time::Duration::from_millis(1500))],
+        };
+        let mut options = Options::default();
+        for value in values {
+            spec.apply(&mut options, value.clone()).unwrap();
+            assert_eq!(get(&options), Some(value), "{:?} {:?}", spec.flags, spec.keys);
+        }
+        let wrong = if spec.kind == Kind::Switch { Value::Integer(1) } else { Value::Switch(true) };
+        let before = options.clone();
+        assert!(spec.apply(&mut options, wrong).unwrap_err().starts_with("expected "), "{:?}", spec.keys);
+        assert_eq!(options, before);
+    }
+}
+
+#[test]
+fn help_shows_every_flag_and_every_default() {
+    let text = help();
+    assert!(text.starts_with("\nUsage: midge [options]\n\nServer options:\n"), "{text}");
+    assert!(text.ends_with("\n\n"), "{text}");
+    assert!(text.lines().all(|line| line.len() <= 100 && line.trim_end() == line), "{text}");
+    for line in [
+        "    -p, --port <port>                 Listen on this port; -1 picks a free one (default: 4222)\n",
+        "    -DV                               Debug and trace\n",
+        "        --workers <number>            Worker threads, 1 to 256 (default: chosen for this machine)\n",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in {text}");
+    }
+    for spec in OPTIONS {
+        for flag in spec.flags {
+            let dashed = super::help::dashed(flag);
+            let found = text.split([' ', ',', '\n']).any(|word| word == dashed);
+            assert!(found, "{dashed} is not in {text}");
+        }
+    }
+}
+
+#[test]
+fn paths_are_kept_as_given() {
+    assert_eq!(run(&["-P", "./a/../b"]).pid_file.as_deref(), Some(Path::new("./a/../b")));
+}

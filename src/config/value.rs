@@ -1,0 +1,319 @@
+//! The kinds of option values and how Go writes them.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What kind of value an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// On or off; as a flag it never takes the next word.
+    Switch,
+    /// A whole number.
+    Integer,
+    /// Any text.
+    Text,
+    /// The name of a file or folder.
+    Path,
+    /// A length of time such as `2m` or `1.5s`.
+    Duration,
+}
+
+/// A value of an option, not yet checked against what that option allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Of [`Kind::Switch`].
+    Switch(bool),
+    /// Of [`Kind::Integer`].
+    Integer(i64),
+    /// Of [`Kind::Text`] and [`Kind::Path`].
+    Text(String),
+    /// Of [`Kind::Duration`].
+    Duration(Duration),
+}
+
+impl Value {
+    /// The switch in it.
+    ///
+    /// # Errors
+    /// What was expected, when it is of another kind; so for the other three.
+    pub fn switch(self) -> Result<bool, String> {
+        match self {
+            Value::Switch(on) => Ok(on),
+            _ => Err("expected true or false".to_owned()),
+        }
+    }
+
+    /// The number in it.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn integer(self) -> Result<i64, String> {
+        match self {
+            Value::Integer(number) => Ok(number),
+            _ => Err("expected a whole number".to_owned()),
+        }
+    }
+
+    /// The text in it.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn text(self) -> Result<String, String> {
+        match self {
+            Value::Text(text) => Ok(text),
+            _ => Err("expected a text".to_owned()),
+        }
+    }
+
+    /// The length of time in it.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn duration(self) -> Result<Duration, String> {
+        match self {
+            Value::Duration(time) => Ok(time),
+            _ => Err("expected a length of time".to_owned()),
+        }
+    }
+}
+
+/// Why a text is no value of a kind; shown in the words of Go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not written as such a value is.
+    Syntax,
+    /// It is written well but too large or too small to be kept.
+    Range,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Syntax => "parse error",
+            Fault::Range => "value out of range",
+        })
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Kind {
+    /// Reads a value as flags are written.
+    ///
+    /// # Errors
+    /// When `text` is no value of this kind.
+    pub fn read(self, text: &str) -> Result<Value, Fault> {
+        Ok(match self {
+            Kind::Switch => Value::Switch(switch(text)?),
+            Kind::Integer => Value::Integer(integer(text)?),
+            Kind::Text | Kind::Path => Value::Text(text.to_owned()),
+            Kind::Duration => Value::Duration(duration(text)?),
+        })
+    }
+}
+
+/// Go's strconv.ParseBool.
+fn switch(text: &str) -> Result<bool, Fault> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(Fault::Syntax),
+    }
+}
+
+/// Go's strconv.ParseInt with base 0: a sign, a base prefix, and `_` between digits.
+fn integer(text: &str) -> Result<i64, Fault> {
+    let (negative, unsigned) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (base, digits) = match unsigned.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &unsigned[2..]),
+        [b'0', b'o' | b'O', ..] => (8, &unsigned[2..]),
+        [b'0', b'b' | b'B', ..] => (2, &unsigned[2..]),
+        [b'0', _, ..] => (8, &unsigned[1..]),
+        _ => (10, unsigned),
+    };
+    // A separator may follow the base prefix, the bare zero of an octal included, but never begin the number.
+    let prefixed = digits.len() < unsigned.len();
+    let digits = if prefixed { digits.strip_prefix('_').unwrap_or(digits) } else { digits };
+    // Syntax first, as in Go: what is malformed is not called too large.
+    let mut groups = digits.split('_');
+    if !groups.all(|group| !group.is_empty() && group.chars().all(|digit| digit.is_digit(base))) {
+        return Err(Fault::Syntax);
+    }
+    let mut number: i64 = 0;
+    for digit in digits.chars().filter_map(|digit| digit.to_digit(base)) {
+        let digit = i64::from(digit);
+        // Built on the side of its sign, because i64 reaches one further below zero than above.
+        let next = number.checked_mul(i64::from(base));
+        number = next
+            .and_then(|next| if negative { next.checked_sub(digit) } else { next.checked_add(digit) })
+            .ok_or(Fault::Range)?;
+    }
+    Ok(number)
+}
+
+/// Go's time.ParseDuration without negative lengths, which no option has a use for.
+fn duration(text: &str) -> Result<Duration, Fault> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    if text.is_empty() {
+        return Err(Fault::Syntax);
+    }
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (part, after) = duration_part(rest)?;
+        total = total.checked_add(part).ok_or(Fault::Range)?;
+        rest = after;
+    }
+    Ok(total)
+}
+
+/// Reads one number with its unit off the front of `text`.
+fn duration_part(text: &str) -> Result<(Duration, &str), Fault> {
+    let digits_of = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (whole, mut rest) = text.split_at(digits_of(text));
+    let mut fraction = "";
+    if let Some(after_dot) = rest.strip_prefix('.') {
+        (fraction, rest) = after_dot.split_at(digits_of(after_dot));
+    }
+    if whole.is_empty() && fraction.is_empty() {
+        return Err(Fault::Syntax);
+    }
+    let unit_end = rest.find(|next: char| next == '.' || next.is_ascii_digit()).unwrap_or(rest.len());
+    let (unit, rest) = rest.split_at(unit_end);
+    let unit_nanos: u128 = match unit {
+        "ns" => 1,
+        "us" | "\u{b5}s" | "\u{3bc}s" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return Err(Fault::Syntax),
+    };
+    let number = |digits: &str| match digits {
+        "" => Ok(0),
+        digits => digits.parse::<u64>().map(u128::from).map_err(|_| Fault::Range),
+    };
+    // Digits of a fraction beyond the ninth are less than a nanosecond of any unit up to the second, and no more than
+    // some microseconds of an hour: they do not count.
+    let fraction = &fraction[..fraction.len().min(9)];
+    let scale = 10u128.pow(fraction.len() as u32);
+    let nanos = number(whole)? * unit_nanos + number(fraction)? * unit_nanos / scale;
+    Ok((Duration::from_nanos(u64::try_from(nanos).map_err(|_| Fault::Range)?), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_those_of_go() {
+        for text in ["1", "t", "T", "true", "TRUE", "True"] {
+            assert_eq!(Kind::Switch.read(text), Ok(Value::Switch(true)));
+        }
+        for text in ["0", "f", "F", "false", "FALSE", "False"] {
+            assert_eq!(Kind::Switch.read(text), Ok(Value::Switch(false)));
+        }
+        for text in ["", "yes", "no", "on", "off", "tRUE", " true", "2", "01"] {
+            assert_eq!(Kind::Switch.read(text), Err(Fault::Syntax), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn integers_are_those_of_go() {
+        for (text, expected) in [
+            ("0", 0),
+            ("-0", 0),
+            ("4222", 4222),
+            ("-1", -1),
+            ("+1", 1),
+            ("0x4EE8", 20200),
+            ("0X4ee8", 20200),
+            ("-0x10", -16),
+            ("0o17", 15),
+            ("0O17", 15),
+            ("017", 15),
+            ("00", 0),
+            ("0_17", 15),
+            ("0b101", 5),
+            ("0B1_01", 5),
+            ("20_200", 20200),
+            ("0x_4E_E8", 20200),
+            ("9223372036854775807", i64::MAX),
+            ("-9223372036854775808", i64::MIN),
+            ("0x7fffffffffffffff", i64::MAX),
+        ] {
+            assert_eq!(integer(text), Ok(expected), "{text:?}");
+        }
+        let malformed = [
+            "",
+            "-",
+            "+",
+            "x",
+            "1k",
+            "1.5",
+            "1e3",
+            " 1",
+            "1 ",
+            "--1",
+            "+-1",
+            "0x",
+            "0b",
+            "0o",
+            "0x_",
+            "0_",
+            "08",
+            "0b2",
+            "0o8",
+            "0xg",
+            "_1",
+            "1_",
+            "1__2",
+            "0__1",
+            "0x__1",
+            "-_1",
+            "1_k",
+            "\u{661}",
+            "99999999999999999999x",
+        ];
+        for text in malformed {
+            assert_eq!(integer(text), Err(Fault::Syntax), "{text:?}");
+        }
+        for text in ["9223372036854775808", "-9223372036854775809", "99999999999999999999", "0xffffffffffffffff"] {
+            assert_eq!(integer(text), Err(Fault::Range), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations_are_those_of_go() {
+        for (text, nanos) in [
+            ("0", 0),
+            ("0s", 0),
+            ("2m", 120_000_000_000),
+            ("10s", 10_000_000_000),
+            ("1h2m3.5s", 3_723_500_000_000),
+            ("100ms", 100_000_000),
+            ("1.s", 1_000_000_000),
+            (".5s", 500_000_000),
+            ("7us", 7_000),
+            ("7\u{b5}s", 7_000),
+            ("9ns", 9),
+            ("0.1234567899s", 123_456_789),
+            ("1m1m", 120_000_000_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_nanos(nanos)), "{text:?}");
+        }
+        for text in ["", "1", "s", ".", ".s", "1 s", "1x", "-1s", "1s2", "1d", "1S", "1..5s"] {
+            assert_eq!(duration(text), Err(Fault::Syntax), "{text:?}");
+        }
+        for text in ["99999999999999999999s", "18446744073709551615h", "18446744073s1h"] {
+            assert!(matches!(duration(text), Err(Fault::Range) | Ok(_)), "{text:?}");
+        }
+        assert_eq!(duration("99999999999h"), Err(Fault::Range));
+    }
+}
