@@ -52,6 +52,11 @@ impl Interest {
         Self { accounts: vec![global], changes: Changes::default(), hash }
     }
 
+    /// The hash of subjects, seeded.
+    pub fn subject_hash(&self) -> SubjectHash {
+        self.hash.clone()
+    }
+
     /// The account with this number.
     pub fn account(&self, id: AccountId) -> &Account {
         &self.accounts[id as usize]

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod limits;
 pub mod memory;
+pub mod pid_file;
 pub mod random;
 pub mod signals;
 

@@ -39,17 +39,15 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The message of a PUB or HPUB. A line in canonical form gives its own bytes as the tail; any other is written
-/// anew to `scratch`.
-pub fn from_publish<'a>(publish: &Publish<'a>, scratch: &'a mut Vec<u8>) -> Message<'a> {
-    let tail = match publish.tail {
-        Some(tail) => tail,
-        None => {
-            scratch.clear();
-            write_tail(scratch, publish.reply, publish.header_bytes, publish.body);
-            scratch
-        }
-    };
+/// The tail of a PUB or HPUB that was not written canonically.
+pub fn rewrite_tail(publish: &Publish, out: &mut Vec<u8>) {
+    out.clear();
+    write_tail(out, publish.reply, publish.header_bytes, publish.body);
+}
+
+/// The message of a PUB or HPUB, with the tail of its own line or a rewritten one.
+#[inline]
+pub fn from_publish<'a>(publish: &Publish<'a>, tail: &'a [u8]) -> Message<'a> {
     Message {
         subject: publish.subject,
         tail,

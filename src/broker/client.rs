@@ -1,0 +1,229 @@
+//! One client connection, without its socket.
+
+use super::reason::Reason;
+use super::subs::Sids;
+use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::memory::Chain;
+use crate::wire::Connect;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Where a connection is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Operations are taken and messages are sent.
+    Open,
+    /// Nothing more is taken or queued; what waits is being sent.
+    Flushing(Reason),
+    /// All was sent and our side is shut; input is discarded for a moment so that the peer reads the end.
+    Lingering,
+    /// The socket is to be dropped.
+    Gone,
+}
+
+/// Times at which something is due, in milliseconds; [`NEVER`] if nothing is.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    /// The next PING, or the next look whether one is needed.
+    pub ping: u64,
+    /// The next look at a receiver that holds publishers back.
+    pub stall: u64,
+    /// When the batch under way must have been taken.
+    pub write: u64,
+    /// When a closing connection is dropped whatever is left.
+    pub close: u64,
+}
+
+/// A time that does not come.
+pub const NEVER: u64 = u64::MAX;
+
+impl Due {
+    /// The first of all.
+    pub fn next(&self) -> u64 {
+        self.ping.min(self.stall).min(self.write).min(self.close)
+    }
+}
+
+/// What has gone through a connection: messages, and bytes of headers and payload.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Traffic {
+    /// Messages published.
+    pub in_messages: u64,
+    /// Their bytes.
+    pub in_bytes: u64,
+    /// Messages queued to the client.
+    pub out_messages: u64,
+    /// Their bytes.
+    pub out_bytes: u64,
+}
+
+/// An operation that has not come whole yet.
+#[derive(Debug, Default)]
+pub struct Partial {
+    /// Its first bytes, with room for more behind `have`.
+    pub buffer: Vec<u8>,
+    /// Bytes that are there.
+    pub have: usize,
+    /// Bytes of the whole operation; 0 while that is not known.
+    pub need: usize,
+}
+
+/// A receiver whose publishers wait for it; see the `stall` module.
+#[derive(Debug)]
+pub struct Stall {
+    /// Who waits.
+    pub waiting: Vec<Publisher>,
+    /// `written` at the last look.
+    pub written_mark: u64,
+    /// It made no progress: nobody waits until it has.
+    pub given_up: bool,
+}
+
+/// A publishing connection, as any worker can name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publisher {
+    /// Its worker.
+    pub worker: u8,
+    /// Its key there.
+    pub key: u32,
+    /// Its connection number, because keys are used again.
+    pub cid: u64,
+}
+
+/// What a client says of itself that is only for people.
+#[derive(Debug, Default)]
+pub struct Label {
+    /// Library version.
+    pub version: String,
+    /// Library language.
+    pub lang: String,
+    /// Application name.
+    pub name: String,
+}
+
+/// One client connection.
+#[derive(Debug)]
+pub struct Client {
+    /// Output not yet written.
+    pub out: Chain,
+    pub state: State,
+    /// Next in the list of connections with something to flush, or [`CLEAN`].
+    pub dirty_next: u32,
+    pub verbose: bool,
+    pub pedantic: bool,
+    pub echo: bool,
+    pub headers: bool,
+    pub no_responders: bool,
+    /// CONNECT's protocol: 1 takes INFO at any time.
+    pub protocol: u8,
+    /// A CONNECT was accepted.
+    pub connected: bool,
+    /// The INFO that answers CONNECT was sent.
+    pub informed: bool,
+    pub account: AccountId,
+    /// Where the match cache had the last subject published.
+    pub match_hint: u32,
+    /// Receivers that hold this publisher back; nothing is read from it meanwhile.
+    pub held_by: u32,
+    pub cid: u64,
+    pub traffic: Traffic,
+    /// Bytes written to the socket.
+    pub written: u64,
+    /// `written` when the batch under way will have been taken.
+    pub write_mark: u64,
+    pub due: Due,
+    /// When the timer that is set goes off.
+    pub armed: u64,
+    /// The last PUB, SUB, UNSUB or PING.
+    pub active_at: u64,
+    /// The last PING sent to it.
+    pub pinged_at: u64,
+    pub pings_out: u32,
+    pub sids: Sids,
+    pub partial: Partial,
+    pub stall: Option<Box<Stall>>,
+    pub peer: SocketAddr,
+    pub label: Option<Box<Label>>,
+}
+
+/// Not in the list of connections to flush.
+pub const CLEAN: u32 = u32::MAX - 1;
+/// Last in that list.
+pub const LAST: u32 = u32::MAX;
+
+impl Client {
+    /// A connection as it is before CONNECT.
+    pub fn new(peer: SocketAddr, cid: u64, now: u64, ping_at: u64) -> Self {
+        let implied = Connect::default();
+        Self {
+            out: Chain::default(),
+            state: State::Open,
+            dirty_next: CLEAN,
+            verbose: implied.verbose,
+            pedantic: implied.pedantic,
+            echo: implied.echo,
+            headers: implied.headers,
+            no_responders: implied.no_responders,
+            protocol: 0,
+            connected: false,
+            informed: false,
+            account: GLOBAL_ACCOUNT,
+            match_hint: 0,
+            held_by: 0,
+            cid,
+            traffic: Traffic::default(),
+            written: 0,
+            write_mark: 0,
+            due: Due { ping: ping_at, stall: NEVER, write: NEVER, close: NEVER },
+            armed: NEVER,
+            active_at: now,
+            pinged_at: 0,
+            pings_out: 0,
+            sids: Sids::new(),
+            partial: Partial::default(),
+            stall: None,
+            peer,
+            label: None,
+        }
+    }
+
+    /// True while operations are taken and messages are queued.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Its options as a CONNECT document would state them.
+    pub fn options(&self) -> Connect {
+        let label = self.label.as_deref();
+        let text = |of: fn(&Label) -> &String| label.map(of).cloned().unwrap_or_default();
+        Connect {
+            verbose: self.verbose,
+            pedantic: self.pedantic,
+            echo: self.echo,
+            headers: self.headers,
+            no_responders: self.no_responders,
+            protocol: self.protocol.into(),
+            name: text(|label| &label.name),
+            lang: text(|label| &label.lang),
+            version: text(|label| &label.version),
+            ..Connect::default()
+        }
+    }
+}
+
+/// The front of a log line about this connection.
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} - cid:{}", self.peer, self.cid)?;
+        let Some(label) = &self.label else { return Ok(()) };
+        let version = if label.version.is_empty() { String::new() } else { format!("v{}", label.version) };
+        let parts = [&version, &label.lang, &label.name];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect();
+        if parts.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " - {}", crate::wire::errors::quoted(parts.join(":").as_bytes()))
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The end of connections. Only here does a connection leave the open state; the owner drops the socket when told.
+
+use super::client::{Partial, State};
+use super::deliver::Local;
+use super::reason::Reason;
+use super::{Action, Broker};
+use crate::wire::ProtocolError;
+use std::sync::atomic::Ordering;
+
+/// How long a peer has to read what we last said before its connection goes.
+pub const LINGER_MS: u64 = 100;
+
+/// How long a closing connection may take to accept what waits for it.
+const FLUSH_MS: u64 = 1000;
+
+impl Local {
+    /// Ends a connection: its interest goes at once, what waits is sent where the reason allows it, with `error` last.
+    pub(super) fn close(&mut self, key: u32, reason: Reason, error: Option<ProtocolError>) {
+        if !self.clients[key as usize].is_open() {
+            return;
+        }
+        if let Some(error) = error {
+            self.complain(key, error);
+            if !self.clients[key as usize].is_open() {
+                return;
+            }
+        }
+        let client = &mut self.clients[key as usize];
+        if self.shared.log.debug_on() {
+            self.shared.log.debug(format_args!("{client} - Client connection closed: {}", reason.text()));
+        }
+        client.state = State::Flushing(reason);
+        client.partial = Partial::default();
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+        self.unsubscribe_all(key);
+        self.let_go(key);
+        if reason.flushes() {
+            self.clients[key as usize].due.close = self.now + FLUSH_MS;
+            self.mark_dirty(key);
+            self.rearm(key);
+        } else {
+            self.drop_now(key);
+        }
+    }
+
+    /// Tells the owner to drop the socket.
+    pub(super) fn drop_now(&mut self, key: u32) {
+        let client = &mut self.clients[key as usize];
+        if client.state != State::Gone {
+            client.state = State::Gone;
+            self.pool.clear(&mut client.out);
+            self.actions.push(Action::Drop(key));
+        }
+    }
+
+    pub(super) fn refuse_connection(&mut self, key: u32) {
+        let client = &self.clients[key as usize];
+        self.shared.log.error(format_args!("{client} - maximum connections exceeded"));
+        self.close(key, Reason::MaximumConnectionsExceeded, Some(ProtocolError::Connections));
+    }
+
+    /// Takes one subscription of a connection away.
+    pub(super) fn unsubscribe(&mut self, key: u32, slot: u32) {
+        let client = &mut self.clients[key as usize];
+        let (interest, account) = (&self.shared.interest, client.account);
+        self.subs.remove(&mut client.sids, slot, |sub, target| {
+            interest.remove(account, sub.node, sub.queue(), target);
+        });
+    }
+
+    /// Takes all subscriptions of a connection away.
+    pub(super) fn unsubscribe_all(&mut self, key: u32) {
+        let slots: Vec<u32> = self.clients[key as usize].sids.iter().copied().collect();
+        for slot in slots {
+            self.unsubscribe(key, slot);
+        }
+    }
+}
+
+impl Broker {
+    /// The peer shut its side down.
+    pub fn end_of_input(&mut self, key: u32) {
+        match self.local.clients[key as usize].state {
+            State::Open => self.local.close(key, Reason::ClientClosed, None),
+            // It has read the end: nothing to wait for.
+            State::Lingering => self.local.drop_now(key),
+            State::Flushing(_) | State::Gone => {}
+        }
+    }
+
+    /// Reading or writing failed.
+    pub fn broken(&mut self, key: u32, reason: Reason) {
+        match self.local.clients[key as usize].state {
+            State::Open => self.local.close(key, reason, None),
+            _ => self.local.drop_now(key),
+        }
+    }
+
+    /// Closes all connections; what waits is to be flushed once.
+    pub fn shut_down(&mut self) {
+        for key in self.keys() {
+            self.local.close(key, Reason::ServerShutdown, None);
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The connections of one worker and what is queued to them.
+
+use super::client::{CLEAN, Client, LAST, Publisher, State, Traffic};
+use super::mail::{Batch, Entry, Mail};
+use super::reason::Reason;
+use super::subs::Subs;
+use super::{Action, Flushed, Shared};
+use crate::interest::Target;
+use crate::memory::{Pool, Spares};
+use crate::wire::{Message, ProtocolError};
+use slab::Slab;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+/// A batch of mail this large is sent before the turn ends.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// The connections of one worker, and everything a delivery touches.
+#[derive(Debug)]
+pub struct Local {
+    pub(super) shared: Arc<Shared>,
+    pub(super) worker: u8,
+    pub(super) now: u64,
+    pub(super) clients: Slab<Client>,
+    pub(super) subs: Subs,
+    pub(super) pool: Pool,
+    /// First in the list of connections with output to flush.
+    dirty: u32,
+    pub(super) actions: Vec<Action>,
+    /// Mail that is ready, by receiving worker.
+    pub(super) mail: Vec<(u8, Mail)>,
+    /// Messages being packed, by receiving worker.
+    batches: Vec<Batch>,
+    buffers: Spares,
+    /// Bytes queued since the last flush.
+    pub(super) turn_output: usize,
+    /// Past these many pending bytes a receiver slows its publishers down.
+    pub(super) stall_bytes: usize,
+    pending_max: usize,
+    pub(super) trace: bool,
+    /// All that went through this worker's closed and open connections.
+    pub(super) traffic: Traffic,
+    pub(super) slow_consumers: u64,
+    pub(super) stalls: u64,
+    pub(super) stale_connections: u64,
+}
+
+impl Local {
+    pub(super) fn new(shared: Arc<Shared>, worker: u8, workers: usize) -> Self {
+        let options = &shared.options;
+        Self {
+            worker,
+            now: 0,
+            clients: Slab::new(),
+            subs: Subs::new(worker, shared.interest.subject_hash()),
+            pool: Pool::default(),
+            dirty: LAST,
+            actions: Vec::new(),
+            mail: Vec::new(),
+            batches: (0..workers).map(|_| Batch::default()).collect(),
+            buffers: Spares::new(8, 2 * BATCH_BYTES),
+            turn_output: 0,
+            stall_bytes: super::stall::threshold(options),
+            pending_max: options.max_pending,
+            trace: shared.log.trace_on(),
+            traffic: Traffic::default(),
+            slow_consumers: 0,
+            stalls: 0,
+            stale_connections: 0,
+            shared,
+        }
+    }
+
+    /// Queues a message to a subscription. False if it is gone or does not take it.
+    #[inline(always)]
+    pub(super) fn deliver(
+        &mut self,
+        target: Target,
+        from: Publisher,
+        message: &Message,
+        shared: Option<&Arc<[u8]>>,
+    ) -> bool {
+        let Some(sub) = self.subs.get_mut(target) else { return false };
+        let key = sub.client;
+        let client = &mut self.clients[key as usize];
+        if !client.echo && from.key == key && from.worker == self.worker {
+            return false;
+        }
+        if client.out.bytes() > self.stall_bytes && !self.admit(key, from) {
+            return false;
+        }
+        let Self { subs, clients, pool, .. } = self;
+        let Some(sub) = subs.get_mut(target) else { return false };
+        let client = &mut clients[key as usize];
+        sub.delivered = sub.delivered.saturating_add(1);
+        let sid = sub.sid.bytes();
+        let stripped;
+        let (op, tail): (&[u8], &[u8]) = match message.header_bytes {
+            0 => (b"MSG ", message.tail),
+            _ if client.headers => (b"HMSG ", message.tail),
+            _ => {
+                let mut out = Vec::with_capacity(message.tail.len());
+                message.tail_without_headers(&mut out);
+                stripped = out;
+                (b"MSG ", &stripped)
+            }
+        };
+        let before = client.out.bytes();
+        match shared {
+            Some(shared) if std::ptr::eq(tail, message.tail) => {
+                pool.append(&mut client.out, [op, message.subject, b" ", sid, b" "]);
+                pool.append_shared(&mut client.out, shared);
+            }
+            _ => pool.append(&mut client.out, [op, message.subject, b" ", sid, b" ", tail]),
+        }
+        let pending = client.out.bytes();
+        self.turn_output += pending - before;
+        client.traffic.out_messages += 1;
+        client.traffic.out_bytes += u64::from(message.total_bytes);
+        let ended = sub.max != 0 && sub.delivered >= sub.max;
+        if client.dirty_next == CLEAN {
+            client.dirty_next = self.dirty;
+            self.dirty = key;
+        }
+        if self.trace {
+            self.trace_delivery(key, target, message);
+        }
+        if ended {
+            self.unsubscribe(key, target.slot);
+        }
+        if pending > self.pending_max {
+            self.close_slow(key);
+        }
+        true
+    }
+
+    /// Queues bytes of the server's own to a connection.
+    pub(super) fn send<const N: usize>(&mut self, key: u32, parts: [&[u8]; N]) {
+        let client = &mut self.clients[key as usize];
+        let before = client.out.bytes();
+        self.pool.append(&mut client.out, parts);
+        self.turn_output += client.out.bytes() - before;
+        let pending = client.out.bytes();
+        self.mark_dirty(key);
+        if pending > self.pending_max {
+            self.close_slow(key);
+        }
+    }
+
+    /// Queues a `-ERR` to a connection that stays open.
+    pub(super) fn complain(&mut self, key: u32, error: ProtocolError) {
+        if self.trace {
+            let client = &self.clients[key as usize];
+            self.shared.log.trace(format_args!("{client} - ->> [-ERR {}]", error.text()));
+        }
+        self.send(key, [&error.line()]);
+    }
+
+    /// Packs a message for another worker.
+    pub(super) fn forward(&mut self, worker: u8, entry: &Entry) {
+        let batch = &mut self.batches[worker as usize];
+        let before = batch.bytes();
+        if batch.is_empty() {
+            *batch = Batch::new(self.buffers.take());
+        }
+        batch.push(entry);
+        self.turn_output += batch.bytes() - before;
+        if batch.bytes() > BATCH_BYTES {
+            self.mail.push((worker, Mail::Messages(std::mem::take(batch))));
+        }
+    }
+
+    /// Closes batches that were begun and hands out the mail for other workers, in order. To be called before
+    /// any output is written: a PONG promises that what came before it is on its way.
+    pub fn take_mail(&mut self) -> std::vec::Drain<'_, (u8, Mail)> {
+        for (worker, batch) in self.batches.iter_mut().enumerate() {
+            if !batch.is_empty() {
+                self.mail.push((worker as u8, Mail::Messages(std::mem::take(batch))));
+            }
+        }
+        self.mail.drain(..)
+    }
+
+    /// Keeps the buffer of a batch that was delivered.
+    pub(super) fn recycle(&mut self, batch: Batch) {
+        self.buffers.give(batch.into_buffer());
+    }
+
+    /// What the owner is to do.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Puts a connection on the list of those with something to flush.
+    pub(super) fn mark_dirty(&mut self, key: u32) {
+        let client = &mut self.clients[key as usize];
+        if client.dirty_next == CLEAN {
+            client.dirty_next = self.dirty;
+            self.dirty = key;
+        }
+    }
+
+    /// The next connection with output to write. When it was called until it gives nothing, a new count of queued bytes
+    /// begins.
+    pub fn next_dirty(&mut self) -> Option<u32> {
+        let key = self.dirty;
+        let Some(client) = self.clients.get_mut(key as usize) else {
+            self.turn_output = 0;
+            return None;
+        };
+        self.dirty = std::mem::replace(&mut client.dirty_next, CLEAN);
+        Some(key)
+    }
+
+    /// The first bytes to write to a connection; returns how many slices were set.
+    pub fn output<'a>(&'a self, key: u32, slices: &mut [IoSlice<'a>]) -> usize {
+        self.pool.slices(&self.clients[key as usize].out, slices)
+    }
+
+    /// That many bytes were written to a connection. Says whether it is now closing for good.
+    pub fn wrote(&mut self, key: u32, bytes: usize) {
+        let client = &mut self.clients[key as usize];
+        self.pool.consume(&mut client.out, bytes);
+        client.written += bytes as u64;
+        if client.out.is_empty() {
+            client.due.write = super::client::NEVER;
+        }
+        if client.stall.is_some() {
+            self.progress(key);
+        }
+    }
+
+    /// Everything that was queued to a connection is written.
+    pub fn flushed(&mut self, key: u32) -> Flushed {
+        let client = &mut self.clients[key as usize];
+        match client.state {
+            State::Open | State::Lingering => Flushed::Stay,
+            State::Gone => Flushed::Drop,
+            State::Flushing(reason) if reason.lingers() => {
+                client.state = State::Lingering;
+                client.due.close = self.now + super::closing::LINGER_MS;
+                self.rearm(key);
+                Flushed::HalfClose
+            }
+            State::Flushing(_) => Flushed::Drop,
+        }
+    }
+
+    pub(super) fn forget(&mut self, key: u32) {
+        // The list of those to flush is singly linked; whoever is on it is taken off by walking it, which is rare.
+        if self.clients[key as usize].dirty_next != CLEAN {
+            let after = self.clients[key as usize].dirty_next;
+            let mut at = self.dirty;
+            if at == key {
+                self.dirty = after;
+            } else {
+                while let Some(client) = self.clients.get_mut(at as usize) {
+                    if client.dirty_next == key {
+                        client.dirty_next = after;
+                        break;
+                    }
+                    at = client.dirty_next;
+                }
+            }
+        }
+        let mut client = self.clients.remove(key as usize);
+        self.pool.clear(&mut client.out);
+        if self.clients.is_empty() {
+            self.clients = Slab::new();
+        }
+    }
+
+    pub(super) fn trim(&mut self) {
+        self.pool.trim(0);
+        self.buffers.trim();
+    }
+
+    fn close_slow(&mut self, key: u32) {
+        let pending_max = self.pending_max;
+        let client = &self.clients[key as usize];
+        if client.is_open() {
+            self.shared
+                .log
+                .info(format_args!("{client} - Slow Consumer Detected: MaxPending of {pending_max} Exceeded"));
+            self.slow_consumers += 1;
+            self.close(key, Reason::SlowConsumerPendingBytes, None);
+        }
+    }
+}

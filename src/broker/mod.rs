@@ -1,0 +1,233 @@
+//! What a peer may say and what it gets: one broker for each worker.
+//!
+//! A broker knows no socket, thread or clock. The worker that owns it gives it the bytes that came, the time and a seed;
+//! it takes from it what is to be written, [`Action`]s (close, arm a timer, read again) and mail for other workers'
+//! brokers. So a test can run several brokers in one thread.
+
+mod client;
+mod closing;
+mod deliver;
+pub mod mail;
+mod publish;
+mod random;
+mod reason;
+mod session;
+mod stall;
+mod subs;
+mod timing;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::{Client, NEVER, Publisher, State, Traffic};
+pub use deliver::Local;
+pub use mail::Mail;
+pub use reason::Reason;
+
+use crate::config::Options;
+use crate::interest::{Cache, Interest};
+use crate::log::Log;
+use crate::memory::Spares;
+use crate::wire::{Info, Limits};
+use random::Random;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The NATS version whose protocol this server speaks; clients compare it.
+pub const NATS_VERSION: &str = "2.15.1";
+
+/// Who this server is.
+#[derive(Debug)]
+pub struct Identity {
+    /// Unique for each run.
+    pub id: String,
+    /// Configured name, else the id.
+    pub name: String,
+    /// Listen host as configured.
+    pub host: String,
+    /// Real listen port.
+    pub port: u16,
+}
+
+/// What all workers' brokers share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The options in force.
+    pub options: Options,
+    /// Who this server is.
+    pub identity: Identity,
+    /// Who wants what.
+    pub interest: Interest,
+    /// The log.
+    pub log: Log,
+    /// Number of the connection accepted last.
+    last_cid: AtomicUsize,
+    /// Open connections of all workers.
+    connections: AtomicUsize,
+}
+
+impl Shared {
+    /// The start: no connections, no interest.
+    pub fn new(options: Options, identity: Identity, log: Log, seed: u64) -> Self {
+        Self {
+            options,
+            identity,
+            interest: Interest::new(seed),
+            log,
+            last_cid: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+        }
+    }
+
+    /// Open connections of all workers.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// The first INFO of a connection.
+    fn info<'a>(&'a self, cid: u64, ip: &'a str) -> Info<'a> {
+        Info {
+            server_id: &self.identity.id,
+            server_name: &self.identity.name,
+            version: NATS_VERSION,
+            proto: 1,
+            go: "",
+            host: &self.identity.host,
+            port: self.identity.port,
+            headers: true,
+            max_payload: self.options.max_payload,
+            client_id: cid,
+            client_ip: ip,
+            connect_info: false,
+            remote_account: None,
+        }
+    }
+}
+
+/// What the owner of a broker is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Drop the socket, then call [`Broker::forget`].
+    Drop(u32),
+    /// Call [`Broker::fire`] at this time, in milliseconds.
+    Arm(u32, u64),
+    /// Read from the connection again.
+    Resume(u32),
+}
+
+/// What to do when a connection's output is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushed {
+    /// Go on.
+    Stay,
+    /// Shut the write side down, go on reading (the broker discards).
+    HalfClose,
+    /// Drop the socket.
+    Drop,
+}
+
+/// Bytes queued in one go before the owner should write them out: about what stays in a core's cache.
+const TURN_OUTPUT_MAX: usize = 1024 * 1024;
+
+/// The sessions of one worker.
+#[derive(Debug)]
+pub struct Broker {
+    shared: Arc<Shared>,
+    local: Local,
+    cache: Cache,
+    random: Random,
+    spares: Spares,
+    /// A tail written anew because the publisher's line was not canonical.
+    scratch: Vec<u8>,
+    /// Where the cache had the subject of the last message from another worker.
+    mail_hint: u32,
+    limits: Limits,
+}
+
+impl Broker {
+    /// The broker of `worker`, one of `workers`.
+    pub fn new(shared: Arc<Shared>, worker: u8, workers: usize, seed: u64) -> Self {
+        let limits = Limits {
+            control_line_max: shared.options.max_control_line,
+            payload_max: shared.options.max_payload,
+            headers: false,
+        };
+        Self {
+            local: Local::new(Arc::clone(&shared), worker, workers),
+            cache: Cache::new(worker),
+            random: Random::new(seed),
+            spares: Spares::new(16, 256 * 1024),
+            scratch: Vec::new(),
+            mail_hint: 0,
+            limits,
+            shared,
+        }
+    }
+
+    /// Sets the time, in milliseconds since any fixed point; to be called once a turn.
+    pub fn set_now(&mut self, now: u64) {
+        self.local.now = now;
+    }
+
+    /// A new connection. It may be refused, which the peer is told in the usual way.
+    pub fn accept(&mut self, peer: SocketAddr) -> u32 {
+        let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+        let now = self.local.now;
+        let ping_at = now + self.shared.options.ping_interval.as_millis() as u64;
+        let key = self.local.clients.insert(Client::new(peer, cid, now, ping_at)) as u32;
+        let line = self.shared.info(cid, &peer.ip().to_canonical().to_string()).line();
+        self.local.send(key, [&line]);
+        let client = &self.local.clients[key as usize];
+        if self.shared.log.debug_on() {
+            self.shared.log.debug(format_args!("{client} - Client connection created"));
+        }
+        let before = self.shared.connections.fetch_add(1, Ordering::Relaxed);
+        if before >= self.shared.options.max_connections {
+            self.local.refuse_connection(key);
+        } else {
+            self.local.rearm(key);
+        }
+        key
+    }
+
+    /// The connection's socket is dropped; its key may be used again.
+    pub fn forget(&mut self, key: u32) {
+        self.local.forget(key);
+    }
+
+    /// The connection with this key, if there is one.
+    pub fn client(&self, key: u32) -> Option<&Client> {
+        self.local.clients.get(key as usize)
+    }
+
+    /// Keys of all connections.
+    pub fn keys(&self) -> Vec<u32> {
+        self.local.clients.iter().map(|(key, _)| key as u32).collect()
+    }
+
+    /// Connections of this worker.
+    pub fn count(&self) -> usize {
+        self.local.clients.len()
+    }
+
+    /// Output, actions and mail that the last calls left.
+    pub fn local(&mut self) -> &mut Local {
+        &mut self.local
+    }
+
+    /// True if more was queued than should be before it is written.
+    #[inline]
+    pub fn should_flush(&self) -> bool {
+        self.local.turn_output > TURN_OUTPUT_MAX
+    }
+
+    /// Gives memory back that a busy time left behind.
+    pub fn trim(&mut self) {
+        self.cache.trim();
+        self.spares.trim();
+        self.scratch = Vec::new();
+        self.local.trim();
+    }
+}

@@ -1,0 +1,408 @@
+//! What a client says: from bytes to operations to effects.
+
+use super::client::{Label, Partial, State};
+use super::reason::Reason;
+use super::{Broker, Publisher};
+use crate::wire::errors::quoted;
+use crate::wire::{Bad, Connect, Limits, Op, Outcome, ProtocolError, Publish, message, parse, subject};
+
+/// The first buffer of an operation that did not come whole.
+const PARTIAL_MIN: usize = 512;
+
+/// A queue name that clients may not use.
+const RESERVED_QUEUE: &[u8] = b"_sys_";
+
+impl Broker {
+    /// Room for the next bytes of an operation whose length is known but whose end has not come: the owner may read
+    /// into it first, and says how much it read in [`filled`](Self::filled).
+    pub fn room(&mut self, key: u32) -> &mut [u8] {
+        let partial = &mut self.local.clients[key as usize].partial;
+        if partial.need == 0 {
+            return &mut [];
+        }
+        partial.grow();
+        let Partial { buffer, have, need } = partial;
+        let end = buffer.len().min(*need);
+        &mut buffer[*have..end]
+    }
+
+    /// That many bytes were read into the [`room`](Self::room).
+    pub fn filled(&mut self, key: u32, bytes: usize) {
+        self.local.clients[key as usize].partial.have += bytes;
+    }
+
+    /// Takes the bytes that came on a connection, behind those in its room. Returns how many were used: fewer than all
+    /// if output should be flushed first, then it is to be called again with the rest.
+    pub fn receive(&mut self, key: u32, input: &[u8]) -> usize {
+        let client = &self.local.clients[key as usize];
+        let headers = client.headers;
+        let mut used = 0;
+        if client.partial.have > 0 {
+            used = self.complete(key, input);
+        }
+        let mut limits = Limits { headers, ..self.limits };
+        while used < input.len() {
+            if !self.local.clients[key as usize].is_open() {
+                return input.len();
+            }
+            if self.should_flush() {
+                return used;
+            }
+            let rest = &input[used..];
+            match parse(rest, &limits) {
+                Outcome::Done(op, bytes) => {
+                    used += bytes;
+                    self.operate(key, op);
+                    limits.headers = self.local.clients[key as usize].headers;
+                }
+                Outcome::More(need) => {
+                    let partial = &mut self.local.clients[key as usize].partial;
+                    partial.buffer = self.spares.take();
+                    partial.need = need;
+                    partial.add(rest);
+                    return input.len();
+                }
+                Outcome::Bad(bad) => {
+                    self.refuse(key, &bad, rest);
+                    return input.len();
+                }
+            }
+        }
+        used
+    }
+
+    /// Goes on with an operation that began in earlier input. Returns how much of this one it took.
+    fn complete(&mut self, key: u32, input: &[u8]) -> usize {
+        let mut used = 0;
+        loop {
+            let client = &mut self.local.clients[key as usize];
+            if !client.is_open() {
+                return input.len();
+            }
+            let limits = Limits { headers: client.headers, ..self.limits };
+            let mut partial = std::mem::take(&mut client.partial);
+            let rest = &input[used..];
+            // No more than belongs to this operation, or to its line while the rest is not known.
+            let take = match partial.need {
+                0 => memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1),
+                need => rest.len().min(need - partial.have),
+            };
+            partial.add(&rest[..take]);
+            used += take;
+            if partial.have < partial.need {
+                self.local.clients[key as usize].partial = partial;
+                return used;
+            }
+            match parse(&partial.buffer[..partial.have], &limits) {
+                Outcome::Done(op, bytes) => {
+                    debug_assert_eq!(bytes, partial.have);
+                    self.operate(key, op);
+                    self.spares.give(partial.buffer);
+                    return used;
+                }
+                Outcome::More(need) => {
+                    partial.need = need;
+                    self.local.clients[key as usize].partial = partial;
+                    if used == input.len() {
+                        return used;
+                    }
+                }
+                Outcome::Bad(bad) => {
+                    self.refuse(key, &bad, &partial.buffer[..partial.have]);
+                    return input.len();
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn operate(&mut self, key: u32, op: Op) {
+        if self.local.traces() {
+            self.local.trace_in(key, &op);
+        }
+        match op {
+            Op::Publish(publish) => self.publish_op(key, &publish),
+            other => self.other_op(key, other),
+        }
+    }
+
+    #[inline(never)]
+    fn other_op(&mut self, key: u32, op: Op) {
+        let now = self.local.now;
+        match op {
+            Op::Subscribe { subject, queue, sid } => self.subscribe(key, subject, queue, sid),
+            Op::Unsubscribe { sid, max } => self.unsubscribe(key, sid, max),
+            Op::Ping => self.ping(key),
+            Op::Pong => self.local.clients[key as usize].pings_out = 0,
+            Op::Connect(document) => self.connect(key, document),
+            Op::Info(document) => self.info(key, document),
+            Op::Publish(_) | Op::Okay => {}
+            Op::Error(text) => {
+                let client = &self.local.clients[key as usize];
+                self.shared.log.error(format_args!("{client} - Client Error {}", quoted(text)));
+                self.local.close(key, Reason::ParseError, None);
+            }
+        }
+        if !matches!(op, Op::Pong) {
+            self.local.clients[key as usize].active_at = now;
+        }
+    }
+
+    #[inline(always)]
+    fn publish_op(&mut self, key: u32, publish: &Publish) {
+        let now = self.local.now;
+        let client = &mut self.local.clients[key as usize];
+        client.traffic.in_messages += 1;
+        client.traffic.in_bytes += publish.body.len() as u64;
+        client.active_at = now;
+        let from = Publisher { worker: self.local.worker, key, cid: client.cid };
+        let (account, hint) = (client.account, client.match_hint);
+        let usual = !client.verbose
+            && !client.pedantic
+            && !matches!(publish.subject[0], b'_' | b'$')
+            && !matches!(publish.reply.first(), Some(b'_' | b'$'));
+        if !usual && !self.may_publish(key, publish) {
+            return;
+        }
+        match publish.tail {
+            Some(tail) => self.publish(from, account, &message::from_publish(publish, tail), hint),
+            None => {
+                let mut tail = std::mem::take(&mut self.scratch);
+                message::rewrite_tail(publish, &mut tail);
+                self.publish(from, account, &message::from_publish(publish, &tail), hint);
+                self.scratch = tail;
+            }
+        }
+    }
+
+    /// The checks that most messages do not need, and the `+OK`.
+    #[inline(never)]
+    fn may_publish(&mut self, key: u32, publish: &Publish) -> bool {
+        let client = &self.local.clients[key as usize];
+        let (verbose, pedantic) = (client.verbose, client.pedantic);
+        let Publish { subject, reply, .. } = *publish;
+        if pedantic && !subject::is_valid_publish(subject) {
+            self.local.complain(key, ProtocolError::PublishSubject);
+        }
+        if subject.starts_with(b"_GR_.") || subject.starts_with(b"$NRG.") {
+            let client = &self.local.clients[key as usize];
+            self.shared.log.error(format_args!("{client} - Publish Violation - Subject {}", quoted(subject)));
+            self.local.complain(key, ProtocolError::PublishPermission(subject));
+            return false;
+        }
+        let reserved = reply.starts_with(b"_R_.")
+            || reply.starts_with(b"$JS.ACK.")
+            || (reply.starts_with(b"_GR_.") && reply.len() > b"_GR_.".len());
+        if reserved {
+            let client = &self.local.clients[key as usize];
+            self.shared.log.error(format_args!("{client} - Publish Violation - Reply {}", quoted(reply)));
+            self.local.complain(key, ProtocolError::ReplyPermission(reply));
+            return false;
+        }
+        if verbose {
+            self.okay(key);
+        }
+        self.local.clients[key as usize].is_open()
+    }
+
+    fn okay(&mut self, key: u32) {
+        self.local.trace_out(key, "OK");
+        self.local.send(key, [b"+OK\r\n"]);
+    }
+
+    fn okay_if_verbose(&mut self, key: u32) {
+        if self.local.clients[key as usize].verbose {
+            self.okay(key);
+        }
+    }
+
+    fn subscribe(&mut self, key: u32, subject: &[u8], queue: &[u8], sid: &[u8]) {
+        let options = &self.shared.options;
+        let client = &self.local.clients[key as usize];
+        let log = &self.shared.log;
+        if queue == RESERVED_QUEUE {
+            log.error(format_args!(
+                "{client} - Subscription Violation - Subject {}, Queue: {}, SID {}",
+                quoted(subject),
+                quoted(queue),
+                String::from_utf8_lossy(sid).escape_debug()
+            ));
+            return self.local.complain(key, ProtocolError::QueuePermission(subject, queue));
+        }
+        if options.max_sub_tokens > 0 && subject::tokens(subject).count() > options.max_sub_tokens {
+            let error = ProtocolError::Tokens(subject);
+            log.error(format_args!("{client} - {}", error.text()));
+            return self.local.complain(key, error);
+        }
+        if options.max_subscriptions > 0 && client.sids.len() >= options.max_subscriptions {
+            log.error(format_args!("{client} - maximum subscriptions exceeded"));
+            return self.local.complain(key, ProtocolError::Subscriptions);
+        }
+        if self.local.subs.find(&client.sids, sid).is_none() {
+            if !subject::is_valid_subscription(subject) {
+                return self.local.complain(key, ProtocolError::Subject);
+            }
+            let client = &mut self.local.clients[key as usize];
+            let (interest, account) = (&self.shared.interest, client.account);
+            self.local
+                .subs
+                .insert(key, &mut client.sids, sid, queue, |target| interest.insert(account, subject, queue, target));
+        }
+        self.okay_if_verbose(key);
+    }
+
+    fn unsubscribe(&mut self, key: u32, sid: &[u8], max: u32) {
+        let client = &self.local.clients[key as usize];
+        if let Some(slot) = self.local.subs.find(&client.sids, sid) {
+            let sub = self.local.subs.at(slot);
+            if max > sub.delivered {
+                sub.max = max;
+            } else {
+                self.local.unsubscribe(key, slot);
+            }
+        }
+        self.okay_if_verbose(key);
+    }
+
+    fn ping(&mut self, key: u32) {
+        self.local.trace_out(key, "PONG");
+        self.local.send(key, [b"PONG\r\n"]);
+        let client = &mut self.local.clients[key as usize];
+        if client.is_open() && client.connected && client.protocol >= 1 && !client.informed {
+            client.informed = true;
+            let (cid, ip, account) = (client.cid, client.peer.ip().to_canonical().to_string(), client.account);
+            let mut info = self.shared.info(cid, &ip);
+            info.connect_info = true;
+            info.remote_account = Some(&self.shared.interest.account(account).name);
+            let line = info.line();
+            self.local.send(key, [&line]);
+        }
+    }
+
+    fn connect(&mut self, key: u32, document: &[u8]) {
+        let client = &self.local.clients[key as usize];
+        let again = client.connected;
+        let mut options = client.options();
+        let jitter = self.random.below(1000) as u64;
+        self.local.expect_first_ping(key, jitter);
+        if let Err(error) = options.decode(document) {
+            let client = &self.local.clients[key as usize];
+            self.shared.log.error(format_args!("{client} - CONNECT: {error}"));
+            return self.local.close(key, Reason::ProtocolViolation, None);
+        }
+        if again {
+            self.local.unsubscribe_all(key);
+        }
+        let refusal = refusal(&options);
+        let client = &mut self.local.clients[key as usize];
+        client.connected = true;
+        client.verbose = options.verbose;
+        client.pedantic = options.pedantic;
+        client.echo = options.echo;
+        client.headers = options.headers;
+        client.no_responders = options.no_responders;
+        let Connect { protocol, name, lang, version, .. } = options;
+        let says_something = [&name, &lang, &version].iter().any(|text| !text.is_empty());
+        client.label = says_something.then(|| Box::new(Label { version, lang, name }));
+        if let Some((error, reason)) = refusal {
+            self.shared.log.error(format_args!("{client} - {}", error.text()));
+            return self.local.close(key, reason, Some(error));
+        }
+        client.protocol = protocol as u8;
+        self.okay_if_verbose(key);
+    }
+
+    fn info(&mut self, key: u32, document: &[u8]) {
+        let text = String::from_utf8_lossy(document);
+        if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
+            let client = &self.local.clients[key as usize];
+            self.shared.log.error(format_args!("{client} - INFO: bad JSON"));
+            self.local.close(key, Reason::ProtocolViolation, None);
+        }
+    }
+
+    /// Ends a connection over what it sent; `input` starts with the operation that is wrong.
+    #[inline(never)]
+    fn refuse(&mut self, key: u32, bad: &Bad, input: &[u8]) {
+        let client = &self.local.clients[key as usize];
+        let log = &self.shared.log;
+        let (reason, error) = match bad {
+            Bad::UnknownOperation => {
+                let start = quoted(&input[..input.len().min(32)]);
+                log.error(format_args!("{client} - Client parser ERROR, state=0, i=0: proto='{start}...'"));
+                (Reason::ProtocolViolation, Some(ProtocolError::UnknownOperation))
+            }
+            Bad::ControlLine => {
+                log.error(format_args!("{client} - maximum control line exceeded"));
+                (Reason::MaximumControlLineExceeded, Some(ProtocolError::ControlLine))
+            }
+            Bad::Payload { size } => {
+                let limit = self.limits.payload_max;
+                log.error(format_args!("{client} - maximum payload exceeded: {size} vs {limit}"));
+                (Reason::MaximumMessagePayloadExceeded, Some(ProtocolError::Payload))
+            }
+            Bad::Arguments { what, line } => {
+                log.error(format_args!("{client} - {what}: {}", quoted(line)));
+                (Reason::ProtocolViolation, None)
+            }
+            Bad::HeadersNotSupported => {
+                log.error(format_args!("{client} - message headers not supported"));
+                (Reason::ProtocolViolation, None)
+            }
+        };
+        self.local.close(key, reason, error);
+    }
+
+    /// True if the owner should read from the connection.
+    pub fn wants_input(&self, key: u32) -> bool {
+        let client = &self.local.clients[key as usize];
+        match client.state {
+            State::Open => client.held_by == 0,
+            State::Flushing(_) | State::Lingering => true,
+            State::Gone => false,
+        }
+    }
+}
+
+/// Why a CONNECT that could be read is not accepted.
+fn refusal(options: &Connect) -> Option<(ProtocolError<'static>, Reason)> {
+    if !options.account.is_empty() || options.new_account {
+        return Some((ProtocolError::Authorization, Reason::AuthenticationFailure));
+    }
+    if !(0..=1).contains(&options.protocol) {
+        return Some((ProtocolError::ClientProtocol, Reason::BadClientProtocolVersion));
+    }
+    if options.no_responders && !options.headers {
+        return Some((ProtocolError::NoRespondersWithoutHeaders, Reason::NoRespondersRequiresHeaders));
+    }
+    None
+}
+
+impl Partial {
+    /// Appends bytes.
+    fn add(&mut self, bytes: &[u8]) {
+        let end = self.have + bytes.len();
+        while self.buffer.len() < end {
+            self.widen(end);
+        }
+        self.buffer[self.have..end].copy_from_slice(bytes);
+        self.have = end;
+    }
+
+    /// Makes room for more of an operation of known length: never more than has come already, so that a peer pays for
+    /// the memory it takes with the bytes it sends.
+    fn grow(&mut self) {
+        if self.buffer.len() == self.have && self.have < self.need {
+            self.widen(self.have + 1);
+        }
+    }
+
+    fn widen(&mut self, at_least: usize) {
+        let mut len = (self.have * 2).max(at_least).max(PARTIAL_MIN);
+        if self.need > 0 {
+            len = len.min(self.need).max(at_least);
+        }
+        self.buffer.reserve_exact(len - self.buffer.len());
+        self.buffer.resize(len, 0);
+    }
+}

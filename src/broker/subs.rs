@@ -1,0 +1,135 @@
+//! The subscriptions of one worker's connections.
+
+use crate::interest::targets::GENERATION_MAX;
+use crate::interest::{NodeId, SubjectHash, Target};
+use hashbrown::HashTable;
+use slab::Slab;
+
+/// A client's name for a subscription. Nearly all are short numbers, which need no memory of their own.
+#[derive(Debug)]
+pub enum Sid {
+    /// Length and bytes.
+    Short(u8, [u8; SHORT_MAX]),
+    /// Any other.
+    Long(Box<[u8]>),
+}
+
+const SHORT_MAX: usize = 14;
+
+impl Sid {
+    fn new(bytes: &[u8]) -> Self {
+        if bytes.len() > SHORT_MAX {
+            return Self::Long(bytes.into());
+        }
+        let mut short = [0; SHORT_MAX];
+        short[..bytes.len()].copy_from_slice(bytes);
+        Self::Short(bytes.len() as u8, short)
+    }
+
+    /// The bytes the client sent.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(len, bytes) => &bytes[..*len as usize],
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+/// One subscription.
+#[derive(Debug)]
+pub struct Sub {
+    /// The connection that made it.
+    pub client: u32,
+    generation: u32,
+    /// Messages queued to the client since SUB, counted up to the largest limit that can be asked for.
+    pub delivered: u32,
+    /// Messages after which it ends; 0 for no end.
+    pub max: u32,
+    /// Its place in the account's index.
+    pub node: NodeId,
+    /// The client's name for it.
+    pub sid: Sid,
+    queue: Option<Box<[u8]>>,
+}
+
+impl Sub {
+    /// The queue group, empty for a plain subscription.
+    pub fn queue(&self) -> &[u8] {
+        self.queue.as_deref().unwrap_or_default()
+    }
+}
+
+/// A connection's subscriptions by sid: slots of the worker's table.
+pub type Sids = HashTable<u32>;
+
+/// All subscriptions of one worker.
+#[derive(Debug)]
+pub struct Subs {
+    worker: u8,
+    slots: Slab<Sub>,
+    next_generation: u32,
+    hash: SubjectHash,
+}
+
+impl Subs {
+    /// None, for the given worker.
+    pub fn new(worker: u8, hash: SubjectHash) -> Self {
+        Self { worker, slots: Slab::new(), next_generation: 0, hash }
+    }
+
+    /// The subscription a target stands for, if it is still there.
+    #[inline]
+    pub fn get_mut(&mut self, target: Target) -> Option<&mut Sub> {
+        self.slots.get_mut(target.slot as usize).filter(|sub| sub.generation == target.generation())
+    }
+
+    /// The subscription in a slot that is known to be used.
+    pub fn at(&mut self, slot: u32) -> &mut Sub {
+        &mut self.slots[slot as usize]
+    }
+
+    /// Subscriptions.
+    pub fn count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The slot of the connection's subscription with this sid.
+    pub fn find(&self, sids: &Sids, sid: &[u8]) -> Option<u32> {
+        sids.find(self.hash.of(sid), |&slot| self.slots[slot as usize].sid.bytes() == sid).copied()
+    }
+
+    /// Makes a subscription. `register` puts it into the index.
+    pub fn insert(
+        &mut self,
+        client: u32,
+        sids: &mut Sids,
+        sid: &[u8],
+        queue: &[u8],
+        register: impl FnOnce(Target) -> NodeId,
+    ) {
+        let generation = self.next_generation;
+        self.next_generation = if generation == GENERATION_MAX { 0 } else { generation + 1 };
+        let slot = self.slots.vacant_key() as u32;
+        let node = register(Target::new(self.worker, slot, generation));
+        let queue = (!queue.is_empty()).then(|| queue.into());
+        self.slots.insert(Sub { client, generation, delivered: 0, max: 0, node, sid: Sid::new(sid), queue });
+        let Self { slots, hash, .. } = self;
+        sids.insert_unique(hash.of(sid), slot, |&slot| hash.of(slots[slot as usize].sid.bytes()));
+    }
+
+    /// Takes a subscription away from the table and its connection; `unregister` takes it from the index.
+    pub fn remove(&mut self, sids: &mut Sids, slot: u32, unregister: impl FnOnce(&Sub, Target)) {
+        let sub = self.slots.remove(slot as usize);
+        if let Ok(entry) = sids.find_entry(self.hash.of(sub.sid.bytes()), |&other| other == slot) {
+            entry.remove();
+        }
+        if sids.is_empty() && sids.capacity() > 64 {
+            *sids = Sids::new();
+        }
+        unregister(&sub, Target::new(self.worker, slot, sub.generation));
+        if self.slots.is_empty() {
+            self.slots = Slab::new();
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The worker loop: readiness, sockets, timers, mail between workers, the listener.
+//!
+//! Each [`Worker`] is one thread with its own poll, sockets, timers and [`Broker`](crate::broker::Broker). A connection
+//! lives and dies on one worker.
+
+mod listener;
+mod mailbox;
+mod socket;
+mod timers;
+mod worker;
+
+pub use listener::Listener;
+pub use mailbox::{Letter, Mailbox};
+pub use worker::{Clock, Worker};

@@ -1,0 +1,392 @@
+//! One worker: its loop, and what moves between its sockets and its broker.
+//!
+//! A turn: poll; take connections, mail and timers; read from those that are ready, each once; send the mail; write to all
+//! that have something to be written.
+
+use super::listener::Listener;
+use super::mailbox::{Letter, Mailbox};
+use super::socket::Socket;
+use super::timers::Timers;
+use crate::broker::{Action, Broker, Flushed, Reason};
+use crate::log::Log;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Bytes read from one connection before the next has its turn.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Connections read from before what they caused is written.
+const READS_MAX: usize = 256;
+
+/// Slices given to one write.
+const SLICES_MAX: usize = 64;
+
+/// Readiness taken from one poll.
+const EVENTS_MAX: usize = 1024;
+
+/// How often memory that a busy time left behind is given back.
+const TRIM_MS: u64 = 5_000;
+
+const MAILBOX: Token = Token(usize::MAX - 1);
+const LISTENER: Token = Token(usize::MAX - 2);
+
+/// Milliseconds since the server started, the same for all workers.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// Starts at a little more than 0.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn now(self) -> u64 {
+        self.0.elapsed().as_millis() as u64 + 1
+    }
+}
+
+/// One worker; [`run`](Self::run) is its thread.
+#[derive(Debug)]
+pub struct Worker {
+    number: usize,
+    poll: Poll,
+    broker: Broker,
+    /// By the broker's keys.
+    sockets: Vec<Option<Socket>>,
+    /// Connections to read from, each at most once.
+    ready: VecDeque<u32>,
+    timers: Timers,
+    /// Of all workers, this one's included.
+    mailboxes: Vec<Arc<Mailbox>>,
+    listener: Option<Listener>,
+    scratch: Box<[u8]>,
+    clock: Clock,
+    now: u64,
+    log: Log,
+    /// When memory is given back next; none if there was no work since the last time.
+    trim_at: Option<u64>,
+    ending: bool,
+}
+
+impl Worker {
+    /// A worker's poll and its mailbox: to be made for all workers before any of them.
+    ///
+    /// # Errors
+    /// If the system has no more descriptors.
+    pub fn prepare() -> io::Result<(Poll, Arc<Mailbox>)> {
+        let poll = Poll::new()?;
+        let mailbox = Mailbox::new(poll.registry(), MAILBOX)?;
+        Ok((poll, Arc::new(mailbox)))
+    }
+
+    /// The worker with this number. One of them gets the listener.
+    ///
+    /// # Errors
+    /// If the listener cannot be registered.
+    pub fn new(
+        number: usize,
+        poll: Poll,
+        mailboxes: Vec<Arc<Mailbox>>,
+        broker: Broker,
+        mut listener: Option<Listener>,
+        clock: Clock,
+        log: Log,
+    ) -> io::Result<Self> {
+        if let Some(listener) = &mut listener {
+            poll.registry().register(listener.socket(), LISTENER, Interest::READABLE)?;
+        }
+        let now = clock.now();
+        Ok(Self {
+            number,
+            poll,
+            broker,
+            sockets: Vec::new(),
+            ready: VecDeque::new(),
+            timers: Timers::new(now),
+            mailboxes,
+            listener,
+            scratch: vec![0; READ_BYTES].into(),
+            clock,
+            now,
+            log,
+            trim_at: None,
+            ending: false,
+        })
+    }
+
+    /// Works until told to shut down.
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while !self.ending {
+            let throttled = self.mailboxes.iter().any(|mailbox| mailbox.is_full());
+            let wait = self.wait(throttled);
+            if let Err(error) = self.poll.poll(&mut events, wait)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                self.log.error(format_args!("Poll failed: {error}"));
+            }
+            self.mailboxes[self.number].awake();
+            self.now = self.clock.now();
+            self.broker.set_now(self.now);
+            self.note_events(&events);
+            self.take_letters();
+            self.accept();
+            self.fire_timers();
+            if !throttled {
+                self.read_ready();
+            }
+            self.flush();
+            self.trim();
+        }
+    }
+
+    /// How long the poll may wait.
+    fn wait(&self, throttled: bool) -> Option<Duration> {
+        let work = !throttled && !self.ready.is_empty();
+        if !self.mailboxes[self.number].may_sleep() || work {
+            return Some(Duration::ZERO);
+        }
+        let listener = self.listener.as_ref().and_then(|listener| listener.wait(self.now));
+        let trim = self.trim_at.map(|at| at.saturating_sub(self.now));
+        [self.timers.wait(self.now), listener, trim].into_iter().flatten().min().map(Duration::from_millis)
+    }
+
+    fn note_events(&mut self, events: &Events) {
+        for event in events {
+            match event.token() {
+                MAILBOX => {}
+                LISTENER => {
+                    if let Some(listener) = &mut self.listener {
+                        listener.set_ready();
+                    }
+                }
+                Token(key) => {
+                    let Some(Some(socket)) = self.sockets.get_mut(key) else { continue };
+                    if event.is_readable() || event.is_read_closed() || event.is_error() {
+                        socket.readable = true;
+                        socket.ended |= event.is_read_closed() || event.is_error();
+                        self.enqueue(key as u32);
+                    }
+                    if event.is_writable() && self.unblock(key) {
+                        self.write(key as u32);
+                    }
+                }
+            }
+        }
+    }
+
+    /// True if a write was waiting for this.
+    fn unblock(&mut self, key: usize) -> bool {
+        match &mut self.sockets[key] {
+            Some(socket) => std::mem::take(&mut socket.blocked),
+            None => false,
+        }
+    }
+
+    fn enqueue(&mut self, key: u32) {
+        if let Some(Some(socket)) = self.sockets.get_mut(key as usize)
+            && socket.readable
+            && !socket.queued
+        {
+            socket.queued = true;
+            self.ready.push_back(key);
+        }
+    }
+
+    fn accept(&mut self) {
+        let Some(mut listener) = self.listener.take() else { return };
+        let log = self.log.clone();
+        listener.accept(self.now, &log, |stream, peer| {
+            let least = (0..self.mailboxes.len()).min_by_key(|&worker| self.mailboxes[worker].connections());
+            let worker = least.unwrap_or(self.number);
+            self.mailboxes[worker].count_in();
+            if worker == self.number {
+                self.adopt(stream, peer);
+            } else {
+                self.mailboxes[worker].post(Letter::Connection(stream, peer));
+            }
+        });
+        self.listener = Some(listener);
+    }
+
+    /// Makes a connection this worker's own.
+    fn adopt(&mut self, stream: TcpStream, peer: SocketAddr) {
+        // Without it small answers wait for the peer's acknowledgement; a socket that refuses is only slower.
+        _ = stream.set_nodelay(true);
+        let key = self.broker.accept(peer) as usize;
+        let mut socket = Socket::new(stream);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = self.poll.registry().register(socket.stream(), Token(key), interest);
+        if self.sockets.len() <= key {
+            self.sockets.resize_with(key + 1, || None);
+        }
+        self.sockets[key] = Some(socket);
+        if let Err(error) = registered {
+            self.log.error(format_args!("{peer} - Cannot watch the connection: {error}"));
+            self.broker.broken(key as u32, Reason::ReadError);
+        }
+        self.act();
+    }
+
+    fn take_letters(&mut self) {
+        let own = Arc::clone(&self.mailboxes[self.number]);
+        while own.is_filled() {
+            let mut letters = Vec::new();
+            if own.empty(&mut letters) {
+                self.mailboxes.iter().for_each(|mailbox| mailbox.wake());
+            }
+            for letter in letters {
+                match letter {
+                    Letter::Mail(mail) => self.broker.receive_mail(mail),
+                    Letter::Connection(stream, peer) => self.adopt(stream, peer),
+                    Letter::ShutDown => {
+                        self.broker.shut_down();
+                        self.ending = true;
+                    }
+                }
+                if self.broker.should_flush() {
+                    self.flush();
+                }
+            }
+            self.act();
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        let mut due = Vec::new();
+        self.timers.take_due(self.now, &mut due);
+        for key in due {
+            self.broker.fire(key);
+            self.act();
+        }
+    }
+
+    fn read_ready(&mut self) {
+        for _ in 0..self.ready.len().min(READS_MAX) {
+            let Some(key) = self.ready.pop_front() else { break };
+            if let Some(Some(socket)) = self.sockets.get_mut(key as usize) {
+                socket.queued = false;
+                self.read(key);
+            }
+        }
+    }
+
+    /// Reads once from a connection and has the bytes worked on.
+    fn read(&mut self, key: u32) {
+        if !self.broker.wants_input(key) {
+            return;
+        }
+        let Some(socket) = &mut self.sockets[key as usize] else { return };
+        let room = self.broker.room(key);
+        let room_bytes = room.len();
+        let bytes = match socket.read(room, &mut self.scratch) {
+            Ok(None) => return,
+            Ok(Some(0)) => {
+                socket.readable = false;
+                self.broker.end_of_input(key);
+                return self.act();
+            }
+            Ok(Some(bytes)) => bytes,
+            Err(_) => {
+                socket.readable = false;
+                self.broker.broken(key, Reason::ReadError);
+                return self.act();
+            }
+        };
+        // What other workers posted before this peer could write goes first: see the flush barrier in the crate page.
+        if self.mailboxes[self.number].is_filled() {
+            self.take_letters();
+        }
+        self.trim_at = self.trim_at.or(Some(self.now + TRIM_MS));
+        self.broker.filled(key, bytes.min(room_bytes));
+        let end = bytes.saturating_sub(room_bytes);
+        let mut used = 0;
+        loop {
+            used += self.broker.receive(key, &self.scratch[used..end]);
+            if self.broker.should_flush() {
+                self.flush();
+            }
+            if used >= end || self.broker.client(key).is_none() {
+                break;
+            }
+        }
+        self.act();
+        self.enqueue(key);
+    }
+
+    /// Sends the mail, then writes to every connection that has something to be written.
+    fn flush(&mut self) {
+        for (worker, mail) in self.broker.local().take_mail() {
+            self.mailboxes[worker as usize].post(Letter::Mail(mail));
+        }
+        while let Some(key) = self.broker.local().next_dirty() {
+            if let Some(Some(Socket { blocked: false, .. })) = self.sockets.get(key as usize) {
+                self.write(key);
+            }
+        }
+        self.act();
+    }
+
+    /// Writes what a connection has until all is written or the socket takes no more.
+    fn write(&mut self, key: u32) {
+        let Some(socket) = &mut self.sockets[key as usize] else { return };
+        loop {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let count = self.broker.local().output(key, &mut slices);
+            if count == 0 {
+                break;
+            }
+            match socket.write(&slices[..count]) {
+                Ok(Some(bytes)) => self.broker.local().wrote(key, bytes),
+                Ok(None) => return self.broker.local().blocked(key),
+                Err(_) => {
+                    self.broker.broken(key, Reason::WriteError);
+                    break;
+                }
+            }
+        }
+        match self.broker.local().flushed(key) {
+            Flushed::Stay => {}
+            Flushed::HalfClose => socket.half_close(),
+            Flushed::Drop => self.drop_socket(key),
+        }
+    }
+
+    /// Does what the broker asks for.
+    fn act(&mut self) {
+        for action in self.broker.local().take_actions() {
+            match action {
+                Action::Arm(key, at) => self.timers.set(key, at),
+                Action::Resume(key) => self.enqueue(key),
+                Action::Drop(key) => self.drop_socket(key),
+            }
+        }
+    }
+
+    fn drop_socket(&mut self, key: u32) {
+        if let Some(mut socket) = self.sockets[key as usize].take() {
+            // Closing the descriptor takes it from the poll anyhow.
+            _ = self.poll.registry().deregister(socket.stream());
+            if socket.queued {
+                self.ready.retain(|&other| other != key);
+            }
+            self.timers.clear(key);
+            self.broker.forget(key);
+            self.mailboxes[self.number].count_out();
+        }
+    }
+
+    /// Gives memory back some time after work was done.
+    fn trim(&mut self) {
+        if self.trim_at.is_some_and(|at| at <= self.now) {
+            self.trim_at = None;
+            self.broker.trim();
+            crate::sys::memory::trim();
+        }
+    }
+}

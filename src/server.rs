@@ -1,0 +1,216 @@
+//! Starts and stops everything: the listening socket and the workers.
+
+use crate::broker::{Broker, Identity, NATS_VERSION, Shared};
+use crate::config::Options;
+use crate::log::Log;
+use crate::reactor::{Clock, Letter, Listener, Mailbox, Worker};
+use mio::net::TcpListener;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+/// A running server; dropping it shuts it down.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    mailboxes: Vec<Arc<Mailbox>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Why a server could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The listen address cannot be used.
+    Listen {
+        /// As configured, `host:port`.
+        address: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A worker could not be set up.
+    Worker(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Listen { address, error } => {
+                write!(f, "Error listening on port: {address}, \"listen tcp {address}: {error}\"")
+            }
+            Self::Worker(error) => write!(f, "Error starting a worker: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl Server {
+    /// Binds, starts the workers and logs that the server is ready.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on or the system has no more descriptors or threads. Nothing is left running.
+    pub fn start(options: Options, log: Log) -> Result<Self, StartError> {
+        let (socket, address) = listen(&options)?;
+        let id = server_id().map_err(StartError::Worker)?;
+        let seed = random().map_err(StartError::Worker)?;
+        let name = options.server_name.clone().unwrap_or_else(|| id.clone());
+        let identity = Identity { id, name, host: options.host.clone(), port: address.port() };
+        announce(&identity, &log);
+        let workers = match options.workers {
+            0 => default_workers(),
+            chosen => chosen,
+        };
+        let shared = Arc::new(Shared::new(options, identity, log, seed));
+        let mut server = Self { address, shared, mailboxes: Vec::new(), threads: Vec::new() };
+        server.start_workers(workers, Listener::new(socket)).map_err(StartError::Worker)?;
+        let shown = host_port(&server.shared.options.host, address.port());
+        server.shared.log.info(format_args!("Listening for client connections on {shown}"));
+        server.shared.log.info(format_args!("Server is ready"));
+        Ok(server)
+    }
+
+    fn start_workers(&mut self, count: usize, listener: Listener) -> io::Result<()> {
+        let (polls, mailboxes): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| Worker::prepare()).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
+        self.mailboxes = mailboxes;
+        let clock = Clock::start();
+        let mut listener = Some(listener);
+        for (number, poll) in polls.into_iter().enumerate() {
+            let broker = Broker::new(Arc::clone(&self.shared), number as u8, count, random()?);
+            let log = self.shared.log.clone();
+            let worker = Worker::new(number, poll, self.mailboxes.clone(), broker, listener.take(), clock, log)?;
+            let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || worker.run())?;
+            self.threads.push(thread);
+        }
+        Ok(())
+    }
+
+    /// The address clients connect to.
+    pub fn client_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the workers share: identity, interest, counts.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Closes all connections and ends the workers; returns when they have ended.
+    pub fn shutdown(&mut self) {
+        self.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::ShutDown));
+        for thread in self.threads.drain(..) {
+            // A worker that panicked has ended too.
+            _ = thread.join();
+        }
+        self.mailboxes.clear();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+/// What `--version` prints.
+pub fn version() -> String {
+    format!("midge: v{} (NATS {NATS_VERSION})", env!("CARGO_PKG_VERSION"))
+}
+
+fn listen(options: &Options) -> Result<(TcpListener, SocketAddr), StartError> {
+    let address = host_port(&options.host, options.port);
+    let host = options.host.trim_start_matches('[').trim_end_matches(']');
+    let bind = || {
+        let mut error = io::Error::new(io::ErrorKind::NotFound, "no such host");
+        for candidate in (host, options.port).to_socket_addrs()? {
+            match TcpListener::bind(candidate) {
+                Ok(socket) => {
+                    let bound = socket.local_addr()?;
+                    return Ok((socket, bound));
+                }
+                Err(refused) => error = refused,
+            }
+        }
+        Err(error)
+    };
+    bind().map_err(|error| StartError::Listen { address, error })
+}
+
+fn announce(identity: &Identity, log: &Log) {
+    log.info(format_args!("Starting nats-server"));
+    log.info(format_args!("  Version:  {NATS_VERSION}"));
+    log.info(format_args!("  Git:      [not set]"));
+    log.info(format_args!("  Midge:    {}", env!("CARGO_PKG_VERSION")));
+    log.info(format_args!("  Name:     {}", identity.name));
+    log.info(format_args!("  ID:       {}", identity.id));
+}
+
+/// `host:port`, with brackets around an IPv6 host.
+fn host_port(host: &str, port: u16) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Half the cores, because the kernel's side of the network needs the other half: on two cores one worker measured
+/// faster than two.
+fn default_workers() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(1, 8)
+}
+
+fn random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    crate::sys::random::fill(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// A fresh id in the form of a server's public key: `N` and 55 more characters of base32.
+fn server_id() -> io::Result<String> {
+    const SERVER: u8 = 13 << 3;
+    let mut bytes = [0; 35];
+    bytes[0] = SERVER;
+    crate::sys::random::fill(&mut bytes[1..33])?;
+    let check = crc16(&bytes[..33]);
+    bytes[33..].copy_from_slice(&check.to_le_bytes());
+    Ok(base32(&bytes))
+}
+
+/// CRC16/XMODEM, with which public keys end.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, &byte| {
+        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
+    })
+}
+
+/// Base32 without padding; the length must be a multiple of five.
+fn base32(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut text = String::with_capacity(bytes.len() / 5 * 8);
+    for chunk in bytes.chunks_exact(5) {
+        let bits = chunk.iter().fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
+        text.extend((0..8).rev().map(|at| ALPHABET[(bits >> (5 * at)) as usize & 31] as char));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_look_like_public_server_keys() {
+        let (one, two) = (server_id().unwrap(), server_id().unwrap());
+        assert!(one.starts_with('N') && one.len() == 56 && one != two, "{one}");
+        assert_eq!(base32(b"hello"), "NBSWY3DP");
+        assert_eq!(crc16(b"123456789"), 0x31c3);
+    }
+
+    #[test]
+    fn hosts_are_bracketed_when_they_need_it() {
+        assert_eq!(host_port("::", 4222), "[::]:4222");
+        assert_eq!(host_port("[::1]", 4222), "[::1]:4222");
+        assert_eq!(host_port("0.0.0.0", 4222), "0.0.0.0:4222");
+    }
+}
