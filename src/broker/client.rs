@@ -106,13 +106,19 @@ pub struct Label {
 pub struct Client {
     /// Output not yet written.
     pub out: Chain,
+    /// Where it is in its life.
     pub state: State,
     /// Next in the list of connections with something to flush, or [`CLEAN`].
     pub dirty_next: u32,
+    /// CONNECT's option, as the next four.
     pub verbose: bool,
+    /// See [`Connect`].
     pub pedantic: bool,
+    /// See [`Connect`].
     pub echo: bool,
+    /// See [`Connect`].
     pub headers: bool,
+    /// See [`Connect`].
     pub no_responders: bool,
     /// CONNECT's protocol: 1 takes INFO at any time.
     pub protocol: u8,
@@ -120,17 +126,21 @@ pub struct Client {
     pub connected: bool,
     /// The INFO that answers CONNECT was sent.
     pub informed: bool,
+    /// The account it is bound to.
     pub account: AccountId,
     /// Where the match cache had the last subject published.
     pub match_hint: u32,
     /// Receivers that hold this publisher back; nothing is read from it meanwhile.
     pub held_by: u32,
+    /// The connection's number, unique in this run of the server.
     pub cid: u64,
+    /// What went through.
     pub traffic: Traffic,
     /// Bytes written to the socket.
     pub written: u64,
     /// `written` when the batch under way will have been taken.
     pub write_mark: u64,
+    /// What it waits for.
     pub due: Due,
     /// When the timer that is set goes off.
     pub armed: u64,
@@ -138,11 +148,17 @@ pub struct Client {
     pub active_at: u64,
     /// The last PING sent to it.
     pub pinged_at: u64,
+    /// PINGs since the last PONG.
     pub pings_out: u32,
+    /// Its subscriptions.
     pub sids: Sids,
+    /// The operation that has not come whole.
     pub partial: Partial,
+    /// Set while it is behind and publishers meet it.
     pub stall: Option<Box<Stall>>,
+    /// Its address.
     pub peer: SocketAddr,
+    /// What it says of itself.
     pub label: Option<Box<Label>>,
 }
 

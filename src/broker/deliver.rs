@@ -1,6 +1,6 @@
 //! The connections of one worker and what is queued to them.
 
-use super::client::{CLEAN, Client, LAST, Publisher, State, Traffic};
+use super::client::{CLEAN, Client, LAST, Publisher, State};
 use super::mail::{Batch, Entry, Mail};
 use super::reason::Reason;
 use super::subs::Subs;
@@ -38,8 +38,6 @@ pub struct Local {
     pub(super) stall_bytes: usize,
     pending_max: usize,
     pub(super) trace: bool,
-    /// All that went through this worker's closed and open connections.
-    pub(super) traffic: Traffic,
     pub(super) slow_consumers: u64,
     pub(super) stalls: u64,
     pub(super) stale_connections: u64,
@@ -63,8 +61,7 @@ impl Local {
             stall_bytes: super::stall::threshold(options),
             pending_max: options.max_pending,
             trace: shared.log.trace_on(),
-            traffic: Traffic::default(),
-            slow_consumers: 0,
+                slow_consumers: 0,
             stalls: 0,
             stale_connections: 0,
             shared,

@@ -89,11 +89,6 @@ impl Subs {
         &mut self.slots[slot as usize]
     }
 
-    /// Subscriptions.
-    pub fn count(&self) -> usize {
-        self.slots.len()
-    }
-
     /// The slot of the connection's subscription with this sid.
     pub fn find(&self, sids: &Sids, sid: &[u8]) -> Option<u32> {
         sids.find(self.hash.of(sid), |&slot| self.slots[slot as usize].sid.bytes() == sid).copied()
