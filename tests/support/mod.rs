@@ -1,11 +1,13 @@
-//! Servers for tests to talk to: the official one as a child process.
+//! Servers for tests to talk to: midge in this process, the official one as a child process.
 //!
 //! Everything that knows how a server is started and configured is here, so that a change of midge's library
 //! interface, or of the official server's command line, touches this folder alone.
 
+pub mod midge;
 pub mod reference;
 pub mod settings;
 
+pub use midge::Midge;
 pub use reference::Reference;
 pub use settings::Settings;
 

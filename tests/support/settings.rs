@@ -24,7 +24,7 @@ const KNOWN: &[(&str, Form)] = &[
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     /// A number of things or bytes.
-    Count(u32),
+    Count(usize),
     /// A length of time.
     Span(Duration),
 }
@@ -55,6 +55,11 @@ impl Settings {
     /// The value of one setting, if it was given.
     pub fn get(&self, key: &str) -> Option<Value> {
         self.list.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
+    }
+
+    /// All settings that were given.
+    pub fn list(&self) -> &[(&'static str, Value)] {
+        &self.list
     }
 
     /// The settings as lines of an official configuration file.

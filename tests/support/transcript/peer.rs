@@ -26,7 +26,7 @@ pub struct Mismatch {
 #[derive(Clone, Copy, Debug)]
 pub struct Manners {
     /// The payload limit that INFO must state, in bytes.
-    pub max_payload: u32,
+    pub max_payload: usize,
     /// True when a server's PING is a step of the transcript rather than noise.
     pub pings_stated: bool,
     /// True when a reset is as good as an orderly close.

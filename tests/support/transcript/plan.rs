@@ -1,4 +1,4 @@
-//! How a case is cut into writes: as it stands, byte by byte, merged, or merged and cut in two.
+//! How a case is cut into writes: as it stands, line by line, byte by byte, merged, or merged and cut in two.
 
 use std::fmt;
 
@@ -8,8 +8,10 @@ use super::text::Bytes;
 /// A way to play a case.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
-    /// One write for each line.
+    /// One write for all that a connection sends until something is looked at.
     Whole,
+    /// One write for each line.
+    Lines,
     /// One write for each byte (a long repeat's middle goes in one).
     Bytes,
     /// One write for everything a connection sends before another one's turn.
@@ -22,6 +24,7 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Mode::Whole => write!(f, "whole"),
+            Mode::Lines => write!(f, "line by line"),
             Mode::Bytes => write!(f, "byte by byte"),
             Mode::Merged => write!(f, "merged"),
             Mode::Cut(place) => write!(f, "merged, cut at place {place}"),
@@ -41,14 +44,14 @@ pub enum Task<'c> {
 /// The tasks of a case in one mode, in order.
 pub fn plan(case: &Case, mode: Mode) -> Vec<Task<'_>> {
     match mode {
-        Mode::Whole | Mode::Bytes => as_written(case, mode),
-        Mode::Merged | Mode::Cut(_) => merged(case, mode),
+        Mode::Lines | Mode::Bytes => as_written(case, mode),
+        Mode::Whole | Mode::Merged | Mode::Cut(_) => merged(case, mode),
     }
 }
 
 /// The number of places where [`Mode::Cut`] can cut.
 pub fn cut_count(case: &Case) -> usize {
-    let turns = turns(case);
+    let turns = turns(case, is_passive);
     turns.iter().map(|turn| turn.bytes.cuts.len()).sum()
 }
 
@@ -72,7 +75,11 @@ fn as_written<'c>(case: &'c Case, mode: Mode) -> Vec<Task<'c>> {
 fn merged(case: &Case, mode: Mode) -> Vec<Task<'_>> {
     let mut tasks = Vec::new();
     let mut place_base = 0;
-    for turn in turns(case) {
+    let may_wait = match mode {
+        Mode::Whole => |_: &Act| false,
+        _ => is_passive,
+    };
+    for turn in turns(case, may_wait) {
         if !turn.bytes.bytes.is_empty() {
             let here = match mode {
                 Mode::Cut(place) => place.checked_sub(place_base),
@@ -99,9 +106,9 @@ struct Turn<'c> {
     checks: Vec<&'c Step>,
 }
 
-/// Splits a case into turns. Looking at what came back may wait until more was sent on the same connection; nothing
-/// may overtake another connection's sending, nor a step that acts.
-fn turns(case: &Case) -> Vec<Turn<'_>> {
+/// Splits a case into turns. Checks that `may_wait` come after later sending on the same connection; nothing may
+/// overtake another connection's sending, nor a step that acts.
+fn turns(case: &Case, may_wait: fn(&Act) -> bool) -> Vec<Turn<'_>> {
     let mut turns: Vec<Turn> = Vec::new();
     let mut joinable = false;
     for step in &case.steps {
@@ -120,7 +127,7 @@ fn turns(case: &Case) -> Vec<Turn<'_>> {
             }
             (_, Some(turn)) => {
                 turn.checks.push(step);
-                joinable = joinable && is_passive(&step.act);
+                joinable = joinable && may_wait(&step.act);
             }
             (_, None) => turns.push(Turn {
                 line: step.line,
@@ -133,7 +140,7 @@ fn turns(case: &Case) -> Vec<Turn<'_>> {
     turns
 }
 
-/// True for steps that only look at what came back.
+/// True for steps that only look at what came back, which they can do later as well.
 fn is_passive(act: &Act) -> bool {
     matches!(act, Act::Expect(_) | Act::ExpectInfo(_) | Act::AnyOrder(_) | Act::Closed)
 }

@@ -10,7 +10,7 @@ use super::script::{Act, Case, Document, Script, Step};
 use crate::support::settings::Value;
 
 /// The payload limit a server has unless its settings say otherwise, in bytes.
-const MAX_PAYLOAD_DEFAULT: u32 = 1 << 20;
+const MAX_PAYLOAD_DEFAULT: usize = 1 << 20;
 
 /// The server a case is played against.
 #[derive(Clone, Copy, Debug)]
@@ -172,7 +172,7 @@ impl Game {
                 Ok(())
             }
             Act::After(least, most) => {
-                let passed = Instant::now() - peer.opened();
+                let passed = peer.opened().elapsed();
                 if (*least..=*most).contains(&passed) {
                     return Ok(());
                 }
@@ -180,6 +180,14 @@ impl Game {
                     expected: format!("this after {least:?} to {most:?}"),
                     got: format!("it after {passed:?}"),
                 })
+            }
+            Act::For(length, sent, wanted) => {
+                let end = Instant::now() + *length;
+                while Instant::now() < end {
+                    peer.write(sent);
+                    peer.expect(wanted)?;
+                }
+                Ok(())
             }
             Act::Send(_) | Act::Opens(_) | Act::OneOf(_) | Act::Leaves => Ok(()),
         }

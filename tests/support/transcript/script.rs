@@ -29,6 +29,8 @@ pub struct Case {
     pub name: String,
     /// The names of its connections; steps refer to them by position.
     pub connections: Vec<String>,
+    /// True when the official server answers as stated only if it reads each operation in one piece.
+    pub official_whole: bool,
     /// What happens, in order.
     pub steps: Vec<Step>,
 }
@@ -69,6 +71,8 @@ pub enum Act {
     Leaves,
     /// At least the first and at most the second span has passed since the connection was opened.
     After(Duration, Duration),
+    /// For this long, again and again: send the first, and exactly the second comes back.
+    For(Duration, Vec<u8>, Vec<u8>),
 }
 
 /// Conditions an INFO document must meet, besides those that hold for every INFO.
@@ -113,7 +117,12 @@ fn take_line(script: &mut Script, line_number: usize, line: &str) -> Result<(), 
         return Ok(());
     }
     if let Some(name) = line.strip_prefix("== ") {
-        script.cases.push(Case { name: name.trim().to_string(), connections: Vec::new(), steps: Vec::new() });
+        script.cases.push(Case {
+            name: name.trim().to_string(),
+            connections: Vec::new(),
+            official_whole: false,
+            steps: Vec::new(),
+        });
         return Ok(());
     }
     match script.cases.last_mut() {
@@ -138,6 +147,10 @@ fn take_header(script: &mut Script, line: &str) -> Result<(), String> {
 
 /// A line of a case: `A> ...`, `A< ...`, or `A` and a verb.
 fn take_step(case: &mut Case, line_number: usize, line: &str) -> Result<(), String> {
+    if line == "official-whole" && case.steps.is_empty() {
+        case.official_whole = true;
+        return Ok(());
+    }
     let name_len = line.bytes().take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let (name, rest) = line.split_at(name_len);
     if !name.starts_with(|first: char| first.is_ascii_uppercase()) {
@@ -211,8 +224,18 @@ fn verb(written: &str) -> Result<Act, String> {
             let (least, most) = (span(least), span(most));
             Ok(Act::After(least.ok_or("bad span")?, most.ok_or("bad span")?))
         }
+        ("for", exchange) => repeated_exchange(exchange),
         _ => Err(format!("unknown step `{written}`")),
     }
+}
+
+/// `SPAN sent => wanted`.
+fn repeated_exchange(written: &str) -> Result<Act, String> {
+    let (length, rest) = written.split_once(' ').ok_or("`for` needs a span")?;
+    let length = span(length).ok_or("bad span")?;
+    let (sent, wanted) = rest.split_once(" => ").ok_or("`for` needs `=>`")?;
+    let (sent, wanted) = (text::decode(sent)?, text::decode(wanted)?);
+    Ok(Act::For(length, sent.bytes, wanted.bytes))
 }
 
 /// `INFO{key, key=json, !key}`, if the text starts like one.
