@@ -3,7 +3,7 @@
 use super::client::{CLEAN, Client, LAST, Publisher, State};
 use super::mail::{Batch, Entry, Mail};
 use super::reason::Reason;
-use super::subs::Subs;
+use super::subs::{Sub, Subs};
 use super::{Action, Flushed, Shared};
 use crate::interest::Target;
 use crate::memory::{Pool, Spares};
@@ -11,6 +11,54 @@ use crate::wire::{Message, ProtocolError};
 use slab::Slab;
 use std::io::IoSlice;
 use std::sync::Arc;
+
+/// What queueing a message did.
+struct Queued {
+    /// Bytes it added.
+    bytes: usize,
+    /// Bytes that wait now.
+    pending: usize,
+    /// The subscription has got all that it asked for.
+    is_last: bool,
+}
+
+impl Client {
+    #[inline(always)]
+    fn queue(&mut self, pool: &mut Pool, sub: &mut Sub, message: &Message, shared: Option<&Arc<[u8]>>) -> Queued {
+        sub.delivered = sub.delivered.saturating_add(1);
+        self.traffic.out_messages += 1;
+        self.traffic.out_bytes += u64::from(message.total_bytes);
+        let before = self.out.bytes();
+        let sid = sub.sid.bytes();
+        let op: &[u8] = match message.header_bytes {
+            0 => b"MSG ",
+            _ if self.headers => b"HMSG ",
+            _ => {
+                self.queue_without_headers(pool, sid, message);
+                b""
+            }
+        };
+        match shared {
+            _ if op.is_empty() => {}
+            None => pool.append(&mut self.out, [op, message.subject, b" ", sid, b" ", message.tail]),
+            Some(shared) => {
+                pool.append(&mut self.out, [op, message.subject, b" ", sid, b" "]);
+                pool.append_shared(&mut self.out, shared);
+            }
+        }
+        let pending = self.out.bytes();
+        Queued { bytes: pending - before, pending, is_last: sub.max != 0 && sub.delivered >= sub.max }
+    }
+
+    /// For a client that takes no headers.
+    #[inline(never)]
+    fn queue_without_headers(&mut self, pool: &mut Pool, sid: &[u8], message: &Message) {
+        let mut tail = Vec::with_capacity(message.tail.len());
+        message.tail_without_headers(&mut tail);
+        self.traffic.out_bytes -= u64::from(message.header_bytes);
+        pool.append(&mut self.out, [b"MSG ", message.subject, b" ", sid, b" ", &tail]);
+    }
+}
 
 /// A batch of mail this large is sent before the turn ends.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -41,6 +89,8 @@ pub struct Local {
     pub(super) slow_consumers: u64,
     pub(super) stalls: u64,
     pub(super) stale_connections: u64,
+    /// Connections of this worker that began to close.
+    pub(super) closings: u64,
 }
 
 impl Local {
@@ -61,9 +111,10 @@ impl Local {
             stall_bytes: super::stall::threshold(options),
             pending_max: options.max_pending,
             trace: shared.log.trace_on(),
-                slow_consumers: 0,
+            slow_consumers: 0,
             stalls: 0,
             stale_connections: 0,
+            closings: 0,
             shared,
         }
     }
@@ -77,55 +128,55 @@ impl Local {
         message: &Message,
         shared: Option<&Arc<[u8]>>,
     ) -> bool {
-        let Some(sub) = self.subs.get_mut(target) else { return false };
+        let Self { subs, clients, pool, .. } = self;
+        let Some(sub) = subs.get_mut(target) else { return false };
         let key = sub.client;
-        let client = &mut self.clients[key as usize];
+        let client = &mut clients[key as usize];
         if !client.echo && from.key == key && from.worker == self.worker {
             return false;
         }
-        if client.out.bytes() > self.stall_bytes && !self.admit(key, from) {
+        if client.out.bytes() > self.stall_bytes {
+            return self.deliver_behind(target, from, message, shared);
+        }
+        let pending = client.queue(pool, sub, message, shared);
+        self.queued(target, key, message, pending)
+    }
+
+    /// Queues a message to a connection that is behind, if it may have it.
+    #[inline(never)]
+    fn deliver_behind(
+        &mut self,
+        target: Target,
+        from: Publisher,
+        message: &Message,
+        shared: Option<&Arc<[u8]>>,
+    ) -> bool {
+        let Some(sub) = self.subs.get_mut(target) else { return false };
+        let key = sub.client;
+        if !self.admit(key, from) {
             return false;
         }
         let Self { subs, clients, pool, .. } = self;
         let Some(sub) = subs.get_mut(target) else { return false };
         let client = &mut clients[key as usize];
-        sub.delivered = sub.delivered.saturating_add(1);
-        let sid = sub.sid.bytes();
-        let stripped;
-        let (op, tail): (&[u8], &[u8]) = match message.header_bytes {
-            0 => (b"MSG ", message.tail),
-            _ if client.headers => (b"HMSG ", message.tail),
-            _ => {
-                let mut out = Vec::with_capacity(message.tail.len());
-                message.tail_without_headers(&mut out);
-                stripped = out;
-                (b"MSG ", &stripped)
-            }
-        };
-        let before = client.out.bytes();
-        match shared {
-            Some(shared) if std::ptr::eq(tail, message.tail) => {
-                pool.append(&mut client.out, [op, message.subject, b" ", sid, b" "]);
-                pool.append_shared(&mut client.out, shared);
-            }
-            _ => pool.append(&mut client.out, [op, message.subject, b" ", sid, b" ", tail]),
-        }
-        let pending = client.out.bytes();
-        self.turn_output += pending - before;
-        client.traffic.out_messages += 1;
-        client.traffic.out_bytes += u64::from(message.total_bytes);
-        let ended = sub.max != 0 && sub.delivered >= sub.max;
-        if client.dirty_next == CLEAN {
-            client.dirty_next = self.dirty;
-            self.dirty = key;
+        let queued = client.queue(pool, sub, message, shared);
+        self.queued(target, key, message, queued)
+    }
+
+    /// What follows from a message queued to a subscription.
+    #[inline(always)]
+    fn queued(&mut self, target: Target, key: u32, message: &Message, queued: Queued) -> bool {
+        self.turn_output += queued.bytes;
+        if self.clients[key as usize].dirty_next == CLEAN {
+            self.mark_dirty(key);
         }
         if self.trace {
             self.trace_delivery(key, target, message);
         }
-        if ended {
+        if queued.is_last {
             self.unsubscribe(key, target.slot);
         }
-        if pending > self.pending_max {
+        if queued.pending > self.pending_max {
             self.close_slow(key);
         }
         true

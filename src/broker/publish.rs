@@ -11,23 +11,21 @@ use std::sync::Arc;
 const SHARE_MIN: usize = 4 * 1024;
 
 impl Broker {
-    /// Delivers a message of a connection of this worker. `message` borrows from the input or the scratch buffer.
+    /// Delivers a message of a connection of this worker. `hint` is where the cache had its last subject; returns
+    /// where it has this one.
     #[inline(always)]
-    pub(super) fn publish(&mut self, from: Publisher, account: AccountId, message: &Message, hint: u32) {
+    pub(super) fn publish(&mut self, from: Publisher, account: AccountId, message: &Message, hint: u32) -> u32 {
         let place = self.cache.place(&self.shared.interest, account, message.subject, hint);
-        if place != hint {
-            self.local.clients[from.key as usize].match_hint = place;
-        }
         let matched = self.cache.matched(place);
-        if let ([only], false) = (&matched.plain[..], matched.has_more()) {
-            if !self.local.deliver(*only, from, message, None) {
-                self.no_responders(from, account, message);
-            }
-            return;
-        }
-        if !self.publish_to_many(from, account, message, place) {
+        let delivered = match (&matched.plain[..], matched.has_more()) {
+            ([], false) => false,
+            ([only], false) => self.local.deliver(*only, from, message, None),
+            _ => self.publish_to_many(from, account, message, place),
+        };
+        if !delivered && message.reply_bytes > 0 {
             self.no_responders(from, account, message);
         }
+        place
     }
 
     /// True if anyone got it.
@@ -54,15 +52,11 @@ impl Broker {
     }
 
     /// Tells a requester that nobody got its request, if it wants to know and subscribed to the reply itself.
-    #[inline]
-    fn no_responders(&mut self, from: Publisher, account: AccountId, message: &Message) {
-        if message.reply_bytes > 0 && self.local.clients[from.key as usize].no_responders {
-            self.answer_no_responders(from, account, message);
-        }
-    }
-
     #[inline(never)]
-    fn answer_no_responders(&mut self, from: Publisher, account: AccountId, message: &Message) {
+    fn no_responders(&mut self, from: Publisher, account: AccountId, message: &Message) {
+        if !self.local.clients[from.key as usize].no_responders {
+            return;
+        }
         let mut matched = Matched::default();
         self.shared.interest.find(account, message.reply(), self.local.worker, &mut matched);
         for target in matched.plain {

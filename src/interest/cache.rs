@@ -6,6 +6,7 @@
 
 use super::changes::Stamp;
 use super::{AccountId, Interest, Matched};
+use crate::memory::copy::same;
 use crate::wire::subject;
 
 /// Results at the start.
@@ -29,7 +30,7 @@ pub(super) struct Slot {
 impl Slot {
     #[inline]
     fn is(&self, account: AccountId, subject: &[u8]) -> bool {
-        self.used && self.account == account && self.subject == subject
+        self.used && self.account == account && same(&self.subject, subject)
     }
 }
 

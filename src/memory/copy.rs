@@ -33,9 +33,48 @@ pub fn put(target: &mut [u8], at: usize, source: &[u8]) -> usize {
     end
 }
 
+/// Whether two short slices are equal, compared by words where they have any.
+#[inline(always)]
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    let len = a.len();
+    if len != b.len() {
+        return false;
+    }
+    let word = |of: &[u8], at: usize| of[at..].first_chunk().map(|word| u64::from_le_bytes(*word));
+    match len {
+        0..=7 => a.iter().zip(b).all(|(a, b)| a == b),
+        8..=32 => {
+            let last = len - 8;
+            let mut at = 0;
+            while at < last {
+                if word(a, at) != word(b, at) {
+                    return false;
+                }
+                at += 8;
+            }
+            word(a, last) == word(b, last)
+        }
+        _ => a == b,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::put;
+    use super::{put, same};
+
+    #[test]
+    fn compares_every_length() {
+        for len in 0..=70 {
+            let a: Vec<u8> = (0..len).collect();
+            assert!(same(&a, &a.clone()));
+            for at in 0..a.len() {
+                let mut b = a.clone();
+                b[at] ^= 0x80;
+                assert!(!same(&a, &b), "{len} {at}");
+                assert!(!same(&a, &a[..at]));
+            }
+        }
+    }
 
     #[test]
     fn copies_every_length() {

@@ -112,6 +112,77 @@ pub fn parse<'a>(input: &'a [u8], limits: &Limits) -> Outcome<'a> {
     other(input, limits)
 }
 
+/// A PUB as nearly all are: `PUB`, single spaces, CRLF, and the whole payload there.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PlainPublish<'a> {
+    /// Subject, unchecked and not empty.
+    pub subject: &'a [u8],
+    /// Everything behind the subject's space, payload and CRLF included: `[reply SP] size CRLF payload CRLF`.
+    pub tail: &'a [u8],
+    /// Bytes of the reply subject; 0 for none.
+    pub reply_bytes: usize,
+    /// Bytes of the payload.
+    pub size: usize,
+    /// Bytes of the whole operation.
+    pub used: usize,
+}
+
+/// The PUB at the start of `input` if it is a plain one; anything else, mistakes included, is for [`parse()`].
+#[inline(always)]
+pub fn plain_publish<'a>(input: &'a [u8], limits: &Limits) -> Option<PlainPublish<'a>> {
+    const START: usize = 4;
+    if input.first_chunk::<START>() != Some(b"PUB ") {
+        return None;
+    }
+    let subject_end = token_end(input, START);
+    if subject_end == START || *input.get(subject_end)? != b' ' {
+        return None;
+    }
+    let tail_start = subject_end + 1;
+    let (mut size, mut end) = digits(input, tail_start);
+    let mut reply_bytes = 0;
+    if end == tail_start || *input.get(end)? != b'\r' {
+        let reply_end = token_end(input, end);
+        if reply_end == tail_start || *input.get(reply_end)? != b' ' {
+            return None;
+        }
+        reply_bytes = reply_end - tail_start;
+        (size, end) = digits(input, reply_end + 1);
+        if end == reply_end + 1 {
+            return None;
+        }
+    }
+    let body = end + 2;
+    let used = body + size + 2;
+    let line_is_short = end - START <= limits.control_line_max;
+    let whole = input.get(..used)?;
+    let is_plain =
+        line_is_short && size <= limits.payload_max && whole[end..body] == *b"\r\n" && whole[body + size..] == *b"\r\n";
+    is_plain.then(|| PlainPublish {
+        subject: &whole[START..subject_end],
+        tail: &whole[tail_start..],
+        reply_bytes,
+        size,
+        used,
+    })
+}
+
+/// The number whose digits start at `at`, and where they end; no more digits than a size may have are read.
+#[inline(always)]
+fn digits(input: &[u8], at: usize) -> (usize, usize) {
+    let mut value = 0;
+    let mut end = at;
+    for &byte in input[at..].iter().take(number::DIGITS_MAX) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value * 10 + usize::from(digit);
+        end += 1;
+    }
+    (value, end)
+}
+
 #[inline(never)]
 fn other<'a>(input: &'a [u8], limits: &Limits) -> Outcome<'a> {
     let Some(first) = input.first() else { return More(0) };

@@ -181,3 +181,30 @@ fn the_payload_is_bounded_before_it_comes() {
     assert_eq!(parse(b"HPUB a 2 11\r\n", &limits), Outcome::Bad(Bad::Payload { size: 11 }));
     assert_eq!(parse(b"PUB a 999999999\r\n", &LIMITS), Outcome::Bad(Bad::Payload { size: 999_999_999 }));
 }
+
+/// The quick way must say what the thorough one says, or nothing.
+#[test]
+fn plain_publishes_are_what_parse_says() {
+    let mut plain = 0;
+    for subject in ["", "a", "a.b.c.d.e.f.g.h", "1", "a\u{1}b", "a\0"] {
+        for reply in ["", " r", " 12", " 12x", "  r", " r\t", " _INBOX.long.enough.to.need.words"] {
+            for size in [" 0", " 2", " 02", " 000000002", " 0000000002", " x", " 2x", " -1", "", " 3", " 99"] {
+                for end in ["\r\n", "\n", " \r\n", "\r", "\rx"] {
+                    for body in ["\r\n", "hi\r\n", "hi\r\nPUB a 0\r\n\r\n", "hi", "hi\r", "hix\r\n", "hi\n"] {
+                        let input = format!("PUB {subject}{reply}{size}{end}{body}");
+                        let limits = Limits { control_line_max: 40, payload_max: 50, headers: true };
+                        let Some(quick) = plain_publish(input.as_bytes(), &limits) else { continue };
+                        let Done(Op::Publish(thorough), used) = parse(input.as_bytes(), &limits) else {
+                            panic!("{input:?}: {quick:?}")
+                        };
+                        assert_eq!((quick.subject, Some(quick.tail)), (thorough.subject, thorough.tail), "{input:?}");
+                        assert_eq!((quick.reply_bytes, quick.size), (thorough.reply.len(), thorough.body.len()));
+                        assert_eq!(quick.used, used);
+                        plain += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(plain > 100, "{plain}");
+}
