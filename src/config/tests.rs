@@ -300,3 +300,26 @@ fn help_shows_every_flag_and_every_default() {
 fn paths_are_kept_as_given() {
     assert_eq!(run(&["-P", "./a/../b"]).pid_file.as_deref(), Some(Path::new("./a/../b")));
 }
+
+/// The man page stands for what `--help` says at more length: its list of options must be that of the table.
+#[test]
+fn the_man_page_lists_the_options_of_the_table() {
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/man/midge.8"));
+    let (_, options) = page.split_once(".Ss Options\n").unwrap();
+    let (options, _) = options.split_once("\n.El\n").unwrap();
+    let mut entries = options.split("\n.It Fl ").skip(1);
+    for group in Group::ALL {
+        for spec in OPTIONS.iter().filter(|spec| spec.group == group && !spec.flags.is_empty()) {
+            let (heading, body) = entries.next().expect("an entry for every option").split_once('\n').unwrap();
+            let flags = spec.flags.iter().map(|flag| super::help::dashed(flag)[1..].to_owned()).collect::<Vec<_>>();
+            let mut expected = flags.join(" , Fl ");
+            if !spec.operand.is_empty() {
+                expected.push_str(&format!(" Ar {}", spec.operand.trim_matches(['<', '>'])));
+            }
+            assert_eq!(heading, expected);
+            let default = format!("The default is {}", spec.default);
+            assert!(spec.kind == Kind::Switch || spec.default.is_empty() || body.contains(&default), "{heading}");
+        }
+    }
+    assert_eq!(entries.next(), None, "an entry that is no option");
+}

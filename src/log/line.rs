@@ -65,10 +65,10 @@ pub(super) fn compose(label: Option<&dyn Display>, text: Arguments<'_>, then: im
     bounded.text.clear();
     if let Some(label) = label {
         // An error only says that the text is full, and then it is marked so below.
-        let _ = write!(bounded, "{label} - ");
+        let _ = write!(OneLine(&mut bounded), "{label} - ");
     }
     let statement_from = bounded.text.len();
-    let _ = bounded.write_fmt(text);
+    let _ = OneLine(&mut bounded).write_fmt(text);
     if bounded.cut {
         bounded.text.push_str(CUT_MARK);
     }
@@ -76,43 +76,44 @@ pub(super) fn compose(label: Option<&dyn Display>, text: Arguments<'_>, then: im
     SCRATCH.set(bounded.text);
 }
 
-/// Text that escapes control characters and stops at its limit. The error it then returns ends the formatting, so that
-/// a statement about a megabyte of payload costs no more than what is kept of it.
+/// Text that stops at its limit. The error it then returns ends the formatting, so that a statement about a megabyte of
+/// payload costs no more than what is kept of it.
 struct Bounded {
     text: String,
     cut: bool,
 }
 
-impl Bounded {
-    fn push(&mut self, part: &str) -> fmt::Result {
+impl Write for Bounded {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
         let room = (LINE_BYTES_MAX - CUT_MARK.len()).saturating_sub(self.text.len());
-        if !self.cut && part.len() <= room {
+        if self.cut {
+            return Err(fmt::Error);
+        }
+        if part.len() <= room {
             self.text.push_str(part);
             return Ok(());
         }
-        if !self.cut {
-            self.cut = true;
-            let end = (0..=room).rev().find(|end| part.is_char_boundary(*end)).unwrap_or(0);
-            self.text.push_str(&part[..end]);
-        }
+        self.cut = true;
+        let end = (0..=room).rev().find(|end| part.is_char_boundary(*end)).unwrap_or(0);
+        self.text.push_str(&part[..end]);
         Err(fmt::Error)
     }
 }
 
-impl Write for Bounded {
+/// Escapes control characters on their way into the text, so that no statement can pass for two lines.
+struct OneLine<'a>(&'a mut Bounded);
+
+impl Write for OneLine<'_> {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         let mut plain_from = 0;
         for (at, byte) in part.bytes().enumerate() {
-            if !byte.is_ascii_control() {
-                continue;
+            if byte.is_ascii_control() {
+                self.0.write_str(&part[plain_from..at])?;
+                escape_character(char::from(byte), self.0)?;
+                plain_from = at + 1;
             }
-            self.push(&part[plain_from..at])?;
-            let mut escaped = String::new();
-            escape_character(char::from(byte), &mut escaped)?;
-            self.push(&escaped)?;
-            plain_from = at + 1;
         }
-        self.push(&part[plain_from..])
+        self.0.write_str(&part[plain_from..])
     }
 }
 

@@ -127,7 +127,7 @@ impl Log {
     /// # Errors
     /// When the thread cannot be started.
     pub fn stderr(settings: Settings) -> io::Result<Log> {
-        let target = target::Stderr::new();
+        let target = target::Stream(io::stderr());
         let color = settings.color.unwrap_or_else(|| target.is_terminal());
         let format = line::Format { time: settings.time, utc: settings.utc, color };
         let queue = Queue::start(format, Box::new(target))?;

@@ -63,8 +63,8 @@ impl Batch {
         self.heads.len() * size_of::<Head>() + self.texts.len()
     }
 
-    fn push(&mut self, level: Level, text: &str) {
-        self.heads.push(Head { when: SystemTime::now(), level, text_bytes: text.len() as u32 });
+    fn push(&mut self, when: SystemTime, level: Level, text: &str) {
+        self.heads.push(Head { when, level, text_bytes: text.len() as u32 });
         self.texts.push_str(text);
     }
 
@@ -91,13 +91,14 @@ impl Queue {
             Level::Debug | Level::Trace => CHATTER_BYTES_MAX,
             _ => QUEUE_BYTES_MAX,
         };
+        let when = SystemTime::now();
         let mut state = self.lock();
         if state.waiting.bytes() + size_of::<Head>() + text.len() > room {
             state.dropped = state.dropped.saturating_add(1);
             return;
         }
         let was_empty = state.waiting.heads.is_empty();
-        state.waiting.push(level, text);
+        state.waiting.push(when, level, text);
         drop(state);
         if was_empty {
             self.filled.notify_one();

@@ -10,9 +10,28 @@ pub mod pid_file;
 pub mod random;
 pub mod signals;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, AsRawFd};
 
 /// True when `stream` is connected to a terminal, so that colours make sense on it.
 pub fn is_terminal(stream: &impl IsTerminal) -> bool {
     stream.is_terminal()
+}
+
+/// Waits until `stream` takes bytes again or is broken, however long that is. For threads that may block.
+///
+/// # Errors
+/// What poll(2) says, an interruption excepted.
+pub fn wait_writable(stream: &impl AsFd) -> io::Result<()> {
+    let mut poll = libc::pollfd { fd: stream.as_fd().as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    loop {
+        // SAFETY: `poll` is the one entry announced, and its descriptor is open while `stream` is borrowed.
+        if unsafe { libc::poll(&mut poll, 1, -1) } >= 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
 }
