@@ -1,4 +1,79 @@
 //! midge: a NATS server for small machines.
+//!
+//! # Threads
+//!
+//! ```text
+//!  main ── signals, start, stop                    log ── writes lines, so that nobody else waits for a disk
+//!
+//!  worker 0 ─ poll ─ sockets ─ broker ─┐           each worker: its own poll, connections, block pool, timers and
+//!  worker 1 ─ poll ─ sockets ─ broker ─┼─ mail     match cache; a connection lives and dies on one worker
+//!  worker n ─ poll ─ sockets ─ broker ─┘
+//!                         │
+//!                    interest (one index for each account, behind a read-write lock)
+//! ```
+//!
+//! Worker 0 also owns the listening socket and gives each connection to the worker that has fewest. Workers share
+//! [`broker::Shared`]: options, identity, log and interest. Everything else they say to each other goes through
+//! mailboxes.
+//!
+//! # One message's path
+//!
+//! 1. [`reactor`] reads up to 64 KiB into the worker's scratch buffer. Only an operation whose end has not come is kept,
+//!    in a buffer that grows no faster than the peer sends; the next read goes into that buffer first.
+//! 2. [`wire`] finds the operation in place. A run of plain PUBs is one loop that touches the connection once.
+//! 3. The worker's [`interest::Cache`] knows who wants the subject; a publisher that repeats it costs one comparison.
+//! 4. For each local subscription `MSG `, subject, sid and the tail of the publisher's own line are copied into
+//!    the blocks of the receiver's chain ([`memory::Pool`]): one copy. Tails of 4 KiB and more with several receivers are
+//!    shared instead.
+//! 5. For another worker the message is packed into a batch, once however many subscriptions there want it; that worker
+//!    looks them up in its own cache. Of a queue group the publisher's worker picks the member.
+//! 6. When all connections that were ready have been read, or a megabyte of output is queued, batches are posted and then
+//!    each connection with output gets one vectored write.
+//!
+//! **The flush barrier.** A PONG promises that what came before the PING has happened. Mail is posted before any output
+//! is written, and a worker takes its mail between reading from a connection and working on what it read: so whoever
+//! knows of the PONG and then asks another worker finds the messages and subscriptions there.
+//!
+//! **Back-pressure.** A receiver that is behind but reads holds its publishers back ([`broker`], `stall`); one that is
+//! frozen is left to its own limit. A full mailbox stops its senders from reading until it is emptied, which takes no
+//! longer than its owner's turn, because a worker never waits for anything but its poll.
+//!
+//! # Memory
+//!
+//! | what | bytes |
+//! |---|---|
+//! | worker | 64 KiB scratch, 16 KiB of timer and change counters, and its block pool |
+//! | connection | about 350, and no buffer while it is idle |
+//! | subscription | about 150: its record and sid 56, its place in the index 40 and the subject, two table slots |
+//! | output | blocks of 8 KiB while there is any, at most `max_pending` for a connection |
+//! | partial operation | at most twice what has come of it, at most its own size |
+//! | match cache | up to 16,384 results and a million targets for a worker, given back when it is quiet |
+//! | mailbox | 4 MiB and one read of each other worker |
+//!
+//! # Modules, top-down
+//!
+//! A folder uses only those below it; `tests/layers.rs` enforces that, and that the middle ones know no socket, thread or
+//! clock.
+//!
+//! - [`server`]: starts and stops everything
+//! - [`reactor`]: worker loop, sockets, timers, mailboxes, listener
+//! - [`broker`]: sessions, publish, delivery, limits, closing
+//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache
+//! - [`wire`]: operations, INFO and CONNECT, subjects, error texts
+//! - [`memory`]: block pool, chains, spare buffers
+//! - [`config`]: command line and the options table
+//! - [`log`]: levels, lines, the log thread
+//! - [`sys`]: what std and mio lack; the only `unsafe`
+//!
+//! # Where this differs from the design
+//!
+//! - Interest is a flat table of literal subjects beside a trie of patterns, not one trie: a probe instead of a walk, and
+//!   about half the memory for the subscriptions that are nearly all.
+//! - A partial operation is one contiguous buffer, not a chain of blocks: the parser works on slices, and reading the
+//!   rest in place costs no copy.
+//! - Two small crates more: `hashbrown` for tables that hold only an index into a slab (4 bytes for an entry, which std's
+//!   map cannot do), and `foldhash`, its default hash, seeded for each run.
+
 pub mod broker;
 pub mod config;
 pub mod interest;

@@ -36,13 +36,11 @@ impl Broker {
     /// Takes the bytes that came on a connection, behind those in its room. Returns how many were used: fewer than all
     /// if output should be flushed first, then it is to be called again with the rest.
     pub fn receive(&mut self, key: u32, input: &[u8]) -> usize {
-        let client = &self.local.clients[key as usize];
-        let headers = client.headers;
         let mut used = 0;
-        if client.partial.have > 0 {
+        if self.local.clients[key as usize].partial.have > 0 {
             used = self.complete(key, input);
         }
-        let mut limits = Limits { headers, ..self.limits };
+        let mut limits = Limits { headers: self.local.clients[key as usize].headers, ..self.limits };
         while used < input.len() {
             if !self.local.clients[key as usize].is_open() {
                 return input.len();
@@ -141,7 +139,8 @@ impl Broker {
             };
             partial.add(&rest[..take]);
             used += take;
-            if partial.have < partial.need {
+            // The payload's CR is looked at before its LF is there: a wrong byte is an error at once.
+            if partial.have + 1 < partial.need {
                 self.local.clients[key as usize].partial = partial;
                 return used;
             }
@@ -229,7 +228,7 @@ impl Broker {
         if pedantic && !subject::is_valid_publish(subject) {
             self.local.complain(key, ProtocolError::PublishSubject);
         }
-        if subject.starts_with(b"_GR_.") || subject.starts_with(b"$NRG.") {
+        if is_reserved_subject(subject) {
             let client = &self.local.clients[key as usize];
             self.shared.log.error(format_args!("{client} - Publish Violation - Subject {}", quoted(subject)));
             self.local.complain(key, ProtocolError::PublishPermission(subject));
@@ -310,8 +309,10 @@ impl Broker {
         self.local.trace_out(key, "PONG");
         self.local.send(key, [b"PONG\r\n"]);
         let client = &mut self.local.clients[key as usize];
-        if client.is_open() && client.connected && client.protocol >= 1 && !client.informed {
-            client.informed = true;
+        if client.is_open() && client.connected && !std::mem::replace(&mut client.informed, client.connected) {
+            if client.protocol == 0 {
+                return;
+            }
             let (cid, ip, account) = (client.cid, client.peer.ip().to_canonical().to_string(), client.account);
             let mut info = self.shared.info(cid, &ip);
             info.connect_info = true;
@@ -406,11 +407,19 @@ impl Broker {
     }
 }
 
+/// Subjects that only servers may publish to.
+fn is_reserved_subject(subject: &[u8]) -> bool {
+    is_below(subject, b"_GR_.") || subject.starts_with(b"$NRG.")
+}
+
 /// Reply subjects that only servers may use; `reply` may go on behind the subject.
 fn is_reserved_reply(reply: &[u8]) -> bool {
-    reply.starts_with(b"_R_.")
-        || reply.starts_with(b"$JS.ACK.")
-        || (reply.starts_with(b"_GR_.") && reply.get(5) > Some(&b' '))
+    reply.starts_with(b"_R_.") || is_below(reply, b"$JS.ACK.") || is_below(reply, b"_GR_.")
+}
+
+/// True if the subject has the prefix and something behind it.
+fn is_below(subject: &[u8], prefix: &[u8]) -> bool {
+    subject.strip_prefix(prefix).is_some_and(|rest| rest.first().is_some_and(|&byte| byte != b' '))
 }
 
 /// Why a CONNECT that could be read is not accepted.

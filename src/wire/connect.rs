@@ -5,6 +5,7 @@
 //! broken JSON is an error.
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A client's options. Decoding goes on top of the values at hand, so that a repeated CONNECT keeps what it does not
@@ -61,7 +62,7 @@ impl Connect {
     /// # Errors
     /// What is wrong with the JSON, with its place in the document but none of its values.
     pub fn decode(&mut self, document: &[u8]) -> Result<(), String> {
-        let text = String::from_utf8_lossy(document);
+        let text = without_lone_surrogates(String::from_utf8_lossy(document));
         let mut json = serde_json::Deserializer::from_str(&text);
         json.deserialize_option(Document(self)).and_then(|()| json.end()).map_err(|error| {
             let kind = match error.classify() {
@@ -96,6 +97,33 @@ impl Connect {
             _ => map.next_value::<IgnoredAny>().map(drop),
         }
     }
+}
+
+/// Replaces each `\u` escape of half a surrogate pair by U+FFFD, as Go does, where our JSON reader gives up.
+fn without_lone_surrogates(text: Cow<str>) -> Cow<str> {
+    let unit = |at: usize| {
+        let escape = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(escape, 16).ok()
+    };
+    let mut mended = None;
+    let mut at = 0;
+    while let Some(step) = text[at..].find('\\') {
+        at += step;
+        let next = match unit(at) {
+            Some(0xd800..0xdc00) if matches!(unit(at + 6), Some(0xdc00..0xe000)) => at + 12,
+            Some(0xd800..0xe000) => {
+                mended.get_or_insert_with(|| text.clone().into_owned()).replace_range(at..at + 6, "\\ufffd");
+                at + 6
+            }
+            // Whatever it escapes, a backslash included, is one ASCII character or an error for the reader.
+            _ => (at + 2).min(text.len()),
+        };
+        if !text.is_char_boundary(next) {
+            break;
+        }
+        at = next;
+    }
+    mended.map_or(text, Cow::Owned)
 }
 
 /// The document as a whole: an object, or `null`.
@@ -148,6 +176,17 @@ mod tests {
         assert!(!decoded("{\"VERBOSE\":false}").verbose);
         assert!(!decoded("{\"verbose\":true,\"Verbose\":false}").verbose);
         assert_eq!(decoded("{\"protocol\":1,\"name\":\"\\u00e9\"}").name, "\u{e9}");
+        for (escapes, text) in [
+            ("\\ud83d\\ude00", "\u{1f600}"),
+            ("\\ud83dx", "\u{fffd}x"),
+            ("\\ude00\\ud83d", "\u{fffd}\u{fffd}"),
+            ("\\ud83d\\ud83d\\ude00", "\u{fffd}\u{1f600}"),
+            ("\\\\ud83d", "\\ud83d"),
+            ("\u{e9}\\uDFFF\u{e9}", "\u{e9}\u{fffd}\u{e9}"),
+        ] {
+            assert_eq!(decoded(&format!("{{\"name\":\"{escapes}\"}}")).name, text);
+        }
+        assert!(Connect::default().decode("{\"name\":\"\\\u{e9}\"}".as_bytes()).is_err());
         let mut connect = Connect::default();
         connect.decode(b"{\"name\":\"a\xffb\"}").unwrap();
         assert_eq!(connect.name, "a\u{fffd}b");
