@@ -40,7 +40,7 @@ impl Client {
         };
         match shared {
             _ if op.is_empty() => {}
-            None => pool.append(&mut self.out, [op, message.subject, b" ", sid, b" ", message.tail]),
+            None => pool.append_message(&mut self.out, op, message.subject, sid, message.tail),
             Some(shared) => {
                 pool.append(&mut self.out, [op, message.subject, b" ", sid, b" "]);
                 pool.append_shared(&mut self.out, shared);
@@ -56,7 +56,7 @@ impl Client {
         let mut tail = Vec::with_capacity(message.tail.len());
         message.tail_without_headers(&mut tail);
         self.traffic.out_bytes -= u64::from(message.header_bytes);
-        pool.append(&mut self.out, [b"MSG ", message.subject, b" ", sid, b" ", &tail]);
+        pool.append_message(&mut self.out, b"MSG ", message.subject, sid, &tail);
     }
 }
 

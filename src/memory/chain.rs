@@ -100,25 +100,51 @@ impl Pool {
     }
 
     /// Appends the parts, one behind the other.
-    #[inline(always)]
     pub fn append<const N: usize>(&mut self, chain: &mut Chain, parts: [&[u8]; N]) {
         let bytes: usize = parts.iter().map(|part| part.len()).sum();
         if bytes > WHOLE_MAX {
             return self.append_long(chain, &parts);
         }
-        let data = match self.blocks.get_mut(chain.tail as usize) {
-            Some(Block { data: Data::Own(data), end, .. }) if BLOCK_BYTES - *end as usize >= bytes => {
-                let at = *end as usize;
-                *end += bytes as u32;
-                &mut data[at..at + bytes]
-            }
-            _ => self.append_block(chain, bytes),
-        };
-        chain.bytes += bytes;
+        let room = self.room(chain, bytes);
         let mut at = 0;
-        for part in parts {
-            at = put(data, at, part);
+        for part in &parts {
+            at = put(room, at, part);
         }
+    }
+
+    /// Appends `op`, subject, SP, sid, SP, tail: [`append`](Self::append) for what nearly all output is.
+    #[inline(always)]
+    pub fn append_message(&mut self, chain: &mut Chain, op: &[u8], subject: &[u8], sid: &[u8], tail: &[u8]) {
+        let bytes = op.len() + subject.len() + 1 + sid.len() + 1 + tail.len();
+        if bytes > WHOLE_MAX {
+            return self.append_long(chain, &[op, subject, b" ", sid, b" ", tail]);
+        }
+        let room = self.room(chain, bytes);
+        let at = put(room, 0, op);
+        let at = put(room, at, subject);
+        room[at] = b' ';
+        let at = put(room, at + 1, sid);
+        room[at] = b' ';
+        put(room, at + 1, tail);
+    }
+
+    /// Adds `bytes` bytes, at most [`WHOLE_MAX`], to the end of the chain: in its last block if they fit there.
+    #[inline(always)]
+    fn room(&mut self, chain: &mut Chain, bytes: usize) -> &mut [u8] {
+        chain.bytes += bytes;
+        let fits = match self.blocks.get(chain.tail as usize) {
+            Some(Block { data: Data::Own(_), end, .. }) => BLOCK_BYTES - *end as usize >= bytes,
+            _ => false,
+        };
+        if fits {
+            let Block { data: Data::Own(data), end, .. } = &mut self.blocks[chain.tail as usize] else {
+                return &mut [];
+            };
+            let at = *end as usize;
+            *end += bytes as u32;
+            return &mut data[at..at + bytes];
+        }
+        self.append_block(chain, bytes)
     }
 
     /// A new block at the end of the chain, of which `bytes` are to be filled.
