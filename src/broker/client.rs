@@ -68,6 +68,15 @@ pub struct Partial {
     pub need: usize,
 }
 
+/// Input that was read but not worked on, because it caused much output or its receivers hold the connection back.
+#[derive(Debug)]
+pub struct Backlog {
+    /// What was read.
+    pub bytes: Vec<u8>,
+    /// How much of it is done.
+    pub done: usize,
+}
+
 /// A receiver whose publishers wait for it; see the `stall` module.
 #[derive(Debug)]
 pub struct Stall {
@@ -154,6 +163,8 @@ pub struct Client {
     pub sids: Sids,
     /// The operation that has not come whole.
     pub partial: Partial,
+    /// What was read behind it and is to be worked on before more is.
+    pub backlog: Option<Box<Backlog>>,
     /// Set while it is behind and publishers meet it.
     pub stall: Option<Box<Stall>>,
     /// Its address.
@@ -197,6 +208,7 @@ impl Client {
             pings_out: 0,
             sids: Sids::new(),
             partial: Partial::default(),
+            backlog: None,
             stall: None,
             peer,
             label: None,

@@ -31,7 +31,8 @@ impl Local {
         }
         client.state = State::Flushing(reason);
         client.partial = Partial::default();
-        self.closings += 1;
+        client.backlog = None;
+        self.disturbances += 1;
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
         self.unsubscribe_all(key);
         self.let_go(key);

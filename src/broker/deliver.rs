@@ -89,8 +89,8 @@ pub struct Local {
     pub(super) slow_consumers: u64,
     pub(super) stalls: u64,
     pub(super) stale_connections: u64,
-    /// Connections of this worker that began to close.
-    pub(super) closings: u64,
+    /// Counts connections of this worker that began to close or were held back: what ends a run of publishes.
+    pub(super) disturbances: u64,
 }
 
 impl Local {
@@ -114,7 +114,7 @@ impl Local {
             slow_consumers: 0,
             stalls: 0,
             stale_connections: 0,
-            closings: 0,
+            disturbances: 0,
             shared,
         }
     }

@@ -129,7 +129,7 @@ pub enum Flushed {
 }
 
 /// Bytes queued in one go before the owner should write them out: about what stays in a core's cache.
-const TURN_OUTPUT_MAX: usize = 1024 * 1024;
+const TURN_OUTPUT_MAX: usize = 8 * 1024 * 1024;
 
 /// The sessions of one worker.
 #[derive(Debug)]

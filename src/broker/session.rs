@@ -1,6 +1,6 @@
 //! What a client says: from bytes to operations to effects.
 
-use super::client::{Label, Partial, State};
+use super::client::{Backlog, Label, Partial, State};
 use super::reason::Reason;
 use super::{Broker, Publisher};
 use crate::wire::errors::quoted;
@@ -33,24 +33,52 @@ impl Broker {
         self.local.clients[key as usize].partial.have += bytes;
     }
 
-    /// Takes the bytes that came on a connection, behind those in its room. Returns how many were used: fewer than all
-    /// if output should be flushed first, then it is to be called again with the rest.
-    pub fn receive(&mut self, key: u32, input: &[u8]) -> usize {
+    /// Takes the bytes that came on a connection, behind those in its room. What cannot be worked on before output is
+    /// flushed, or before its receivers have caught up, is kept: see [`has_backlog`](Self::has_backlog).
+    pub fn receive(&mut self, key: u32, input: &[u8]) {
+        let done = self.work_on(key, input);
+        if done < input.len() {
+            let mut bytes = self.spares.take();
+            bytes.extend_from_slice(&input[done..]);
+            self.local.clients[key as usize].backlog = Some(Box::new(Backlog { bytes, done: 0 }));
+        }
+    }
+
+    /// True if bytes that were read are still to be worked on; nothing more is to be read before that.
+    pub fn has_backlog(&self, key: u32) -> bool {
+        self.local.clients[key as usize].backlog.is_some()
+    }
+
+    /// Goes on with the backlog of a connection.
+    pub fn work_off(&mut self, key: u32) {
+        let Some(mut backlog) = self.local.clients[key as usize].backlog.take() else { return };
+        backlog.done += self.work_on(key, &backlog.bytes[backlog.done..]);
+        if backlog.done < backlog.bytes.len() {
+            self.local.clients[key as usize].backlog = Some(backlog);
+        } else {
+            self.spares.give(backlog.bytes);
+        }
+    }
+
+    /// Works on input; returns how much of it is done with.
+    fn work_on(&mut self, key: u32, input: &[u8]) -> usize {
         let mut used = 0;
         if self.local.clients[key as usize].partial.have > 0 {
             used = self.complete(key, input);
         }
         let mut limits = Limits { headers: self.local.clients[key as usize].headers, ..self.limits };
         while used < input.len() {
-            if !self.local.clients[key as usize].is_open() {
+            let client = &self.local.clients[key as usize];
+            if !client.is_open() {
                 return input.len();
             }
-            if self.should_flush() {
+            if client.held_by > 0 || self.should_flush() {
                 return used;
             }
             used += self.publish_run(key, &input[used..], &limits);
             let rest = &input[used..];
-            if rest.is_empty() || self.should_flush() {
+            let client = &self.local.clients[key as usize];
+            if rest.is_empty() || client.held_by > 0 || !client.is_open() || self.should_flush() {
                 continue;
             }
             match parse(rest, &limits) {
@@ -86,7 +114,7 @@ impl Broker {
         let from = Publisher { worker: self.local.worker, key, cid: client.cid };
         let account = client.account;
         let mut hint = client.match_hint;
-        let closings = self.local.closings;
+        let disturbances = self.local.disturbances;
         let (mut used, mut messages, mut bytes) = (0, 0, 0);
         while let Some(publish) = plain_publish(&input[used..], limits) {
             let is_special = |first: Option<&u8>| matches!(first, Some(b'_' | b'$'));
@@ -99,14 +127,14 @@ impl Broker {
                 subject: publish.subject,
                 tail: publish.tail,
                 reply_bytes: publish.reply_bytes as u32,
-                header_bytes: 0,
+                header_bytes: publish.header_bytes as u32,
                 total_bytes: publish.size as u32,
             };
             used += publish.used;
             messages += 1;
             bytes += publish.size as u64;
             hint = self.publish(from, account, &message, hint);
-            if self.should_flush() || self.local.closings != closings {
+            if self.should_flush() || self.local.disturbances != disturbances {
                 break;
             }
         }

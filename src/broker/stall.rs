@@ -110,6 +110,7 @@ impl Local {
         if let Some(client) = self.clients.get_mut(publisher.key as usize).filter(|client| client.cid == publisher.cid)
         {
             client.held_by += 1;
+            self.disturbances += 1;
         }
     }
 

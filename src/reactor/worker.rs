@@ -190,8 +190,8 @@ impl Worker {
 
     fn enqueue(&mut self, key: u32) {
         if let Some(Some(socket)) = self.sockets.get_mut(key as usize)
-            && socket.readable
             && !socket.queued
+            && (socket.readable || self.broker.has_backlog(key))
         {
             socket.queued = true;
             self.ready.push_back(key);
@@ -281,6 +281,10 @@ impl Worker {
         if !self.broker.wants_input(key) {
             return;
         }
+        if self.broker.has_backlog(key) {
+            self.broker.work_off(key);
+            return self.after_input(key);
+        }
         let Some(socket) = &mut self.sockets[key as usize] else { return };
         let room = self.broker.room(key);
         let room_bytes = room.len();
@@ -304,19 +308,19 @@ impl Worker {
         }
         self.trim_at = self.trim_at.or(Some(self.now + TRIM_MS));
         self.broker.filled(key, bytes.min(room_bytes));
-        let end = bytes.saturating_sub(room_bytes);
-        let mut used = 0;
-        loop {
-            used += self.broker.receive(key, &self.scratch[used..end]);
-            if self.broker.should_flush() {
-                self.flush();
-            }
-            if used >= end || self.broker.client(key).is_none() {
-                break;
-            }
+        self.broker.receive(key, &self.scratch[..bytes.saturating_sub(room_bytes)]);
+        self.after_input(key);
+    }
+
+    /// Writes if there is much to be written, and queues the connection again if it has more to read.
+    fn after_input(&mut self, key: u32) {
+        if self.broker.should_flush() {
+            self.flush();
         }
         self.act();
-        self.enqueue(key);
+        if self.broker.client(key).is_some() {
+            self.enqueue(key);
+        }
     }
 
     /// Sends the mail, then writes to every connection that has something to be written.

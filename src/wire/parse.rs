@@ -112,16 +112,18 @@ pub fn parse<'a>(input: &'a [u8], limits: &Limits) -> Outcome<'a> {
     other(input, limits)
 }
 
-/// A PUB as nearly all are: `PUB`, single spaces, CRLF, and the whole payload there.
+/// A PUB or HPUB as nearly all are: upper case, single spaces, CRLF, and the whole payload there.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PlainPublish<'a> {
     /// Subject, unchecked and not empty.
     pub subject: &'a [u8],
-    /// Everything behind the subject's space, payload and CRLF included: `[reply SP] size CRLF payload CRLF`.
+    /// Everything behind the subject's space, payload and CRLF included.
     pub tail: &'a [u8],
     /// Bytes of the reply subject; 0 for none.
     pub reply_bytes: usize,
-    /// Bytes of the payload.
+    /// Bytes of the header block; 0 for PUB, never 0 for HPUB.
+    pub header_bytes: usize,
+    /// Bytes of headers and payload.
     pub size: usize,
     /// Bytes of the whole operation.
     pub used: usize,
@@ -132,7 +134,7 @@ pub struct PlainPublish<'a> {
 pub fn plain_publish<'a>(input: &'a [u8], limits: &Limits) -> Option<PlainPublish<'a>> {
     const START: usize = 4;
     if input.first_chunk::<START>() != Some(b"PUB ") {
-        return None;
+        return plain_header_publish(input, limits);
     }
     let subject_end = token_end(input, START);
     if subject_end == START || *input.get(subject_end)? != b' ' {
@@ -152,19 +154,76 @@ pub fn plain_publish<'a>(input: &'a [u8], limits: &Limits) -> Option<PlainPublis
             return None;
         }
     }
-    let body = end + 2;
-    let used = body + size + 2;
-    let line_is_short = end - START <= limits.control_line_max;
-    let whole = input.get(..used)?;
-    let is_plain =
-        line_is_short && size <= limits.payload_max && whole[end..body] == *b"\r\n" && whole[body + size..] == *b"\r\n";
-    is_plain.then(|| PlainPublish {
-        subject: &whole[START..subject_end],
-        tail: &whole[tail_start..],
-        reply_bytes,
-        size,
-        used,
-    })
+    let line = PlainLine { start: START, subject_end, reply_bytes, header_bytes: 0, size, end };
+    line.with_payload(input, limits)
+}
+
+#[inline(never)]
+fn plain_header_publish<'a>(input: &'a [u8], limits: &Limits) -> Option<PlainPublish<'a>> {
+    const START: usize = 5;
+    if input.first_chunk::<START>() != Some(b"HPUB ") || !limits.headers {
+        return None;
+    }
+    // Three arguments, or four with a reply; the last one is ended by the CR.
+    let mut ends = [0; 4];
+    let mut count = 0;
+    let mut at = START;
+    loop {
+        let end = token_end(input, at);
+        if end == at || count == ends.len() {
+            return None;
+        }
+        ends[count] = end;
+        count += 1;
+        match *input.get(end)? {
+            b' ' => at = end + 1,
+            b'\r' => break,
+            _ => return None,
+        }
+    }
+    let (reply_bytes, header_end) = match count {
+        3 => (0, ends[1]),
+        4 => (ends[1] - ends[0] - 1, ends[2]),
+        _ => return None,
+    };
+    let (header_start, end) = (ends[count - 3] + 1, ends[count - 1]);
+    let header_bytes = number::parse(&input[header_start..header_end])? as usize;
+    let size = number::parse(&input[header_end + 1..end])? as usize;
+    let line = PlainLine { start: START, subject_end: ends[0], reply_bytes, header_bytes, size, end };
+    if header_bytes == 0 || header_bytes > size { None } else { line.with_payload(input, limits) }
+}
+
+/// What the line of a plain publish says.
+struct PlainLine {
+    start: usize,
+    subject_end: usize,
+    reply_bytes: usize,
+    header_bytes: usize,
+    size: usize,
+    /// Where its CRLF should be.
+    end: usize,
+}
+
+impl PlainLine {
+    #[inline(always)]
+    fn with_payload<'a>(self, input: &'a [u8], limits: &Limits) -> Option<PlainPublish<'a>> {
+        let Self { start, subject_end, reply_bytes, header_bytes, size, end } = self;
+        let body = end + 2;
+        let used = body + size + 2;
+        let whole = input.get(..used)?;
+        let is_plain = end - start <= limits.control_line_max
+            && size <= limits.payload_max
+            && whole[end..body] == *b"\r\n"
+            && whole[body + size..] == *b"\r\n";
+        is_plain.then(|| PlainPublish {
+            subject: &whole[start..subject_end],
+            tail: &whole[subject_end + 1..],
+            reply_bytes,
+            header_bytes,
+            size,
+            used,
+        })
+    }
 }
 
 /// The number whose digits start at `at`, and where they end; no more digits than a size may have are read.

@@ -191,20 +191,25 @@ fn plain_publishes_are_what_parse_says() {
             for size in [" 0", " 2", " 02", " 000000002", " 0000000002", " x", " 2x", " -1", "", " 3", " 99"] {
                 for end in ["\r\n", "\n", " \r\n", "\r", "\rx"] {
                     for body in ["\r\n", "hi\r\n", "hi\r\nPUB a 0\r\n\r\n", "hi", "hi\r", "hix\r\n", "hi\n"] {
-                        let input = format!("PUB {subject}{reply}{size}{end}{body}");
-                        let limits = Limits { control_line_max: 40, payload_max: 50, headers: true };
-                        let Some(quick) = plain_publish(input.as_bytes(), &limits) else { continue };
-                        let Done(Op::Publish(thorough), used) = parse(input.as_bytes(), &limits) else {
-                            panic!("{input:?}: {quick:?}")
-                        };
-                        assert_eq!((quick.subject, Some(quick.tail)), (thorough.subject, thorough.tail), "{input:?}");
-                        assert_eq!((quick.reply_bytes, quick.size), (thorough.reply.len(), thorough.body.len()));
-                        assert_eq!(quick.used, used);
-                        plain += 1;
+                        for (op, header) in [("PUB", ""), ("HPUB", " 0"), ("HPUB", " 2"), ("HPUB", " x"), ("HPUB", "")]
+                        {
+                            let input = format!("{op} {subject}{reply}{header}{size}{end}{body}");
+                            plain += usize::from(is_plain_and_right(&input));
+                        }
                     }
                 }
             }
         }
     }
     assert!(plain > 100, "{plain}");
+}
+
+fn is_plain_and_right(input: &str) -> bool {
+    let limits = Limits { control_line_max: 40, payload_max: 50, headers: true };
+    let Some(quick) = plain_publish(input.as_bytes(), &limits) else { return false };
+    let Done(Op::Publish(thorough), used) = parse(input.as_bytes(), &limits) else { panic!("{input:?}: {quick:?}") };
+    assert_eq!((quick.subject, Some(quick.tail)), (thorough.subject, thorough.tail), "{input:?}");
+    assert_eq!((quick.reply_bytes, quick.size), (thorough.reply.len(), thorough.body.len()), "{input:?}");
+    assert_eq!((quick.header_bytes, quick.used), (thorough.header_bytes as usize, used), "{input:?}");
+    true
 }
