@@ -157,6 +157,8 @@ pub struct Client {
     pub active_at: u64,
     /// The last PING sent to it.
     pub pinged_at: u64,
+    /// The last fan-out it was found in.
+    pub fan_out_mark: u32,
     /// PINGs since the last PONG.
     pub pings_out: u32,
     /// Its subscriptions.
@@ -205,6 +207,7 @@ impl Client {
             armed: NEVER,
             active_at: now,
             pinged_at: 0,
+            fan_out_mark: 0,
             pings_out: 0,
             sids: Sids::new(),
             partial: Partial::default(),

@@ -13,13 +13,13 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 /// What queueing a message did.
-struct Queued {
+pub(super) struct Queued {
     /// Bytes it added.
-    bytes: usize,
+    pub bytes: usize,
     /// Bytes that wait now.
-    pending: usize,
+    pub pending: usize,
     /// The subscription has got all that it asked for.
-    is_last: bool,
+    pub is_last: bool,
 }
 
 impl Client {
@@ -91,6 +91,8 @@ pub struct Local {
     pub(super) stale_connections: u64,
     /// Counts connections of this worker that began to close or were held back: what ends a run of publishes.
     pub(super) disturbances: u64,
+    /// Counts fan-outs, to mark the connections that were met in one.
+    pub(super) fan_outs: u32,
 }
 
 impl Local {
@@ -115,6 +117,7 @@ impl Local {
             stalls: 0,
             stale_connections: 0,
             disturbances: 0,
+            fan_outs: 0,
             shared,
         }
     }
@@ -139,7 +142,11 @@ impl Local {
             return self.deliver_behind(target, from, message, shared);
         }
         let pending = client.queue(pool, sub, message, shared);
-        self.queued(target, key, message, pending)
+        if self.trace {
+            self.trace_delivery(key, target, message);
+        }
+        self.queued(target, key, pending);
+        true
     }
 
     /// Queues a message to a connection that is behind, if it may have it.
@@ -160,18 +167,19 @@ impl Local {
         let Some(sub) = subs.get_mut(target) else { return false };
         let client = &mut clients[key as usize];
         let queued = client.queue(pool, sub, message, shared);
-        self.queued(target, key, message, queued)
+        if self.trace {
+            self.trace_delivery(key, target, message);
+        }
+        self.queued(target, key, queued);
+        true
     }
 
     /// What follows from a message queued to a subscription.
     #[inline(always)]
-    fn queued(&mut self, target: Target, key: u32, message: &Message, queued: Queued) -> bool {
+    pub(super) fn queued(&mut self, target: Target, key: u32, queued: Queued) {
         self.turn_output += queued.bytes;
         if self.clients[key as usize].dirty_next == CLEAN {
             self.mark_dirty(key);
-        }
-        if self.trace {
-            self.trace_delivery(key, target, message);
         }
         if queued.is_last {
             self.unsubscribe(key, target.slot);
@@ -179,7 +187,6 @@ impl Local {
         if queued.pending > self.pending_max {
             self.close_slow(key);
         }
-        true
     }
 
     /// Queues bytes of the server's own to a connection.

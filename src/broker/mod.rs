@@ -7,6 +7,7 @@
 mod client;
 mod closing;
 mod deliver;
+mod fan_out;
 pub mod mail;
 mod publish;
 mod random;
@@ -144,6 +145,8 @@ pub struct Broker {
     /// Where the cache had the subject of the last message from another worker.
     mail_hint: u32,
     limits: Limits,
+    /// Messages of one run to one subject, while they are being fanned out.
+    run: Vec<fan_out::Tail>,
 }
 
 impl Broker {
@@ -162,6 +165,7 @@ impl Broker {
             scratch: Vec::new(),
             mail_hint: 0,
             limits,
+            run: Vec::new(),
             shared,
         }
     }

@@ -16,6 +16,13 @@ impl Broker {
     #[inline(always)]
     pub(super) fn publish(&mut self, from: Publisher, account: AccountId, message: &Message, hint: u32) -> u32 {
         let place = self.cache.place(&self.shared.interest, account, message.subject, hint);
+        self.publish_to(from, account, message, place);
+        place
+    }
+
+    /// Delivers a message to those the cache has at `place`.
+    #[inline(always)]
+    pub(super) fn publish_to(&mut self, from: Publisher, account: AccountId, message: &Message, place: u32) {
         let matched = self.cache.matched(place);
         let delivered = match (&matched.plain[..], matched.has_more()) {
             ([], false) => false,
@@ -25,7 +32,6 @@ impl Broker {
         if !delivered && message.reply_bytes > 0 {
             self.no_responders(from, account, message);
         }
-        place
     }
 
     /// True if anyone got it.

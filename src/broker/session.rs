@@ -133,7 +133,16 @@ impl Broker {
             used += publish.used;
             messages += 1;
             bytes += publish.size as u64;
-            hint = self.publish(from, account, &message, hint);
+            hint = self.cache.place(&self.shared.interest, account, message.subject, hint);
+            if self.is_fan_out(hint) {
+                let (run_used, run_messages, run_bytes) =
+                    self.fan_out(from, account, &message, &input[used..], limits, hint);
+                used += run_used;
+                messages += run_messages;
+                bytes += run_bytes;
+            } else {
+                self.publish_to(from, account, &message, hint);
+            }
             if self.should_flush() || self.local.disturbances != disturbances {
                 break;
             }

@@ -15,4 +15,4 @@ pub use connect::Connect;
 pub use errors::ProtocolError;
 pub use info::Info;
 pub use message::Message;
-pub use parse::{Bad, Limits, Op, Outcome, Publish, parse, plain_publish};
+pub use parse::{Bad, Limits, Op, Outcome, PlainPublish, Publish, parse, plain_publish};

@@ -1,0 +1,127 @@
+//! Several messages in a row to one subject with many subscribers.
+//!
+//! Going through the subscribers for each message touches all of them again and again, and with hundreds of them none
+//! is in the cache any more when its turn comes. So a run of such messages is gathered first and then given to one
+//! subscriber after the other. Nobody can tell: each connection still gets the messages in their order, because a
+//! connection with two of the subscriptions is served message by message.
+
+use super::client::Publisher;
+use super::deliver::{Local, Queued};
+use super::{Broker, TURN_OUTPUT_MAX};
+use crate::interest::{AccountId, Target};
+use crate::wire::{Limits, Message, PlainPublish, plain_publish};
+
+/// Subscribers from which on a run is worth gathering.
+const TARGETS_MIN: usize = 4;
+
+/// Bytes of tails in one run: they should stay in the innermost caches.
+const RUN_BYTES: usize = 16 * 1024;
+
+/// A message larger than this is shared by its receivers instead.
+const TAIL_MAX: usize = 1024;
+
+/// One message of a run: where its tail is in the input, and what it says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tail {
+    start: usize,
+    end: usize,
+    size: u32,
+}
+
+impl Broker {
+    /// True if the subject at `place` has several plain subscriptions and nothing else.
+    #[inline(always)]
+    pub(super) fn is_fan_out(&self, place: u32) -> bool {
+        let matched = self.cache.matched(place);
+        matched.plain.len() >= TARGETS_MIN && !matched.has_more()
+    }
+
+    /// Delivers `first`, and with it what follows in `input` as long as it is the same but for the payload. Returns the
+    /// bytes, messages and payload bytes it took of `input`.
+    #[inline(never)]
+    pub(super) fn fan_out(
+        &mut self,
+        from: Publisher,
+        account: AccountId,
+        first: &Message,
+        input: &[u8],
+        limits: &Limits,
+        place: u32,
+    ) -> (usize, u64, u64) {
+        let mut run = std::mem::take(&mut self.run);
+        run.clear();
+        let targets = self.cache.matched(place).plain.len();
+        let (used, bytes) = gather(first, input, limits, TURN_OUTPUT_MAX / targets, &mut run);
+        self.publish_to(from, account, first, place);
+        if run.is_empty() {
+            self.run = run;
+            return (0, 0, 0);
+        }
+        let plain = &self.cache.matched(place).plain;
+        if self.local.can_take_run(plain, from) {
+            for &target in plain {
+                self.local.deliver_run(target, first.subject, input, &run);
+            }
+        } else {
+            for tail in &run {
+                let message = Message { tail: &input[tail.start..tail.end], total_bytes: tail.size, ..*first };
+                self.publish_to(from, account, &message, place);
+            }
+        }
+        let messages = run.len() as u64;
+        self.run = run;
+        (used, messages, bytes)
+    }
+}
+
+/// Finds the messages at the start of `input` that go the way of `first`; returns their bytes and payload bytes.
+fn gather(first: &Message, input: &[u8], limits: &Limits, bytes_max: usize, run: &mut Vec<Tail>) -> (usize, u64) {
+    let (mut used, mut bytes) = (0, 0);
+    if first.reply_bytes > 0 || first.header_bytes > 0 || first.tail.len() > TAIL_MAX {
+        return (0, 0);
+    }
+    while used < RUN_BYTES.min(bytes_max) {
+        let Some(next) = plain_publish(&input[used..], limits) else { break };
+        let PlainPublish { subject, tail, reply_bytes, header_bytes, size, used: length } = next;
+        if subject != first.subject || reply_bytes > 0 || header_bytes > 0 || tail.len() > TAIL_MAX {
+            break;
+        }
+        used += length;
+        bytes += size as u64;
+        run.push(Tail { start: used - tail.len(), end: used, size: size as u32 });
+    }
+    (used, bytes)
+}
+
+impl Local {
+    /// True if each of the targets is another connection's, and all of them take a whole run without more ado.
+    fn can_take_run(&mut self, targets: &[Target], from: Publisher) -> bool {
+        self.fan_outs = self.fan_outs.wrapping_add(1).max(1);
+        targets.iter().all(|&target| {
+            let Some(sub) = self.subs.get_mut(target) else { return false };
+            let client = &mut self.clients[sub.client as usize];
+            let is_first = std::mem::replace(&mut client.fan_out_mark, self.fan_outs) != self.fan_outs;
+            let is_simple = sub.max == 0 && (client.echo || sub.client != from.key);
+            is_first && is_simple && client.out.bytes() <= self.stall_bytes && !self.trace
+        })
+    }
+
+    fn deliver_run(&mut self, target: Target, subject: &[u8], input: &[u8], run: &[Tail]) {
+        let Self { subs, clients, pool, .. } = self;
+        let Some(sub) = subs.get_mut(target) else { return };
+        let key = sub.client;
+        let client = &mut clients[key as usize];
+        let before = client.out.bytes();
+        let sid = sub.sid.bytes();
+        let mut bytes = 0;
+        for tail in run {
+            pool.append_message(&mut client.out, b"MSG ", subject, sid, &input[tail.start..tail.end]);
+            bytes += u64::from(tail.size);
+        }
+        sub.delivered = sub.delivered.saturating_add(run.len() as u32);
+        client.traffic.out_messages += run.len() as u64;
+        client.traffic.out_bytes += bytes;
+        let pending = client.out.bytes();
+        self.queued(target, key, Queued { bytes: pending - before, pending, is_last: false });
+    }
+}
