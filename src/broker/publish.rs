@@ -64,7 +64,9 @@ impl Broker {
             return;
         }
         let mut matched = Matched::default();
-        self.shared.interest.find(account, message.reply(), self.local.worker, &mut matched);
+        let interest = &self.shared.interest;
+        let hash = interest.subject_hash().of(message.reply());
+        interest.find(account, message.reply(), hash, self.local.worker, &mut matched);
         for target in matched.plain {
             if let Some(sub) = self.local.subs.get_mut(target)
                 && sub.client == from.key

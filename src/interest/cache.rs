@@ -1,8 +1,10 @@
 //! One worker's match results.
 //!
-//! A two-way table that replaces the older of two results. It starts small and doubles while results it would still have
-//! needed are pushed out, up to a bound; its results keep their memory when they are replaced, so that a steady flow
-//! over many subjects does not allocate.
+//! A two-way table, in front of it a table of fingerprints, so that a subject that is not there is known from one small
+//! read. It starts small and doubles while it is crowded, up to a bound. A full set takes a new subject only if that
+//! missed twice in a row: subjects that are published once, or far more of them than there is room for, do not push
+//! results out, and cost no writes all over the memory. Results keep their memory when they are replaced, so that a
+//! steady flow over many subjects does not allocate.
 
 use super::changes::Stamp;
 use super::{AccountId, Interest, Matched};
@@ -11,7 +13,7 @@ use crate::wire::subject;
 
 /// Results at the start.
 const SLOTS_MIN: usize = 64;
-/// Results at most.
+/// Results at most, both powers of two.
 pub(super) const SLOTS_MAX: usize = 16 * 1024;
 /// Targets in all results together; past that the cache starts anew.
 const TARGETS_MAX: usize = 1 << 20;
@@ -34,19 +36,33 @@ impl Slot {
     }
 }
 
+/// Two slots.
+#[derive(Debug, Default, Clone, Copy)]
+struct Set {
+    /// Fingerprints of what is in the two; 0 where nothing is.
+    tags: [u32; 2],
+    /// The fingerprint of the subject that was turned away last.
+    turned_away: u32,
+    /// Which of the two was of use last.
+    newer: u32,
+}
+
 /// Match results by account and subject.
 #[derive(Debug)]
 pub struct Cache {
     worker: u8,
+    sets: Vec<Set>,
+    /// Two for each set, and one more for the result of a subject that was turned away.
     pub(super) slots: Vec<Slot>,
-    evictions: usize,
+    /// Subjects that found their set full since the table grew.
+    crowded: usize,
     targets: usize,
 }
 
 impl Cache {
     /// An empty cache of the given worker.
     pub fn new(worker: u8) -> Self {
-        Self { worker, slots: Vec::new(), evictions: 0, targets: 0 }
+        Self { worker, sets: Vec::new(), slots: Vec::new(), crowded: 0, targets: 0 }
     }
 
     /// The result at a place that [`place`](Self::place) gave, until the next call of it.
@@ -71,36 +87,59 @@ impl Cache {
     #[inline(never)]
     fn look(&mut self, interest: &Interest, account: AccountId, subject: &[u8]) -> u32 {
         let hash = interest.hash.of(subject);
-        if self.slots.is_empty() || self.evictions > self.slots.len() {
+        if self.crowded >= self.slots.len() {
             self.grow();
         }
-        let first = Self::home(hash, account, self.slots.len());
-        let second = first | 1;
-        if !self.slots[first].is(account, subject) {
-            self.slots.swap(first, second);
-            if !self.slots[first].is(account, subject) {
-                return self.fill(first, interest, account, subject, hash);
+        let home = Self::home(hash, account, self.sets.len());
+        let tag = Self::tag(hash);
+        let set = &mut self.sets[home];
+        for way in 0..2 {
+            let at = 2 * home + way;
+            if set.tags[way] == tag && self.slots[at].is(account, subject) {
+                set.newer = way as u32;
+                return self.freshen(at, interest, account, subject, hash);
             }
         }
-        let slot = &mut self.slots[first];
+        let older = usize::from(set.newer == 0);
+        let way = match set.tags {
+            [0, _] => 0,
+            [_, 0] => 1,
+            _ if set.turned_away == tag => older,
+            _ => {
+                set.turned_away = tag;
+                self.crowded += 1;
+                return self.fill(self.slots.len() - 1, interest, account, subject, hash);
+            }
+        };
+        set.tags[way] = tag;
+        set.newer = way as u32;
+        self.fill(2 * home + way, interest, account, subject, hash)
+    }
+
+    fn home(hash: u64, account: AccountId, sets: usize) -> usize {
+        // The accounts of one subject are spread; the low bits of the hash are left to the index.
+        ((hash >> 20) as usize ^ (account as usize).wrapping_mul(0x9e37)) & (sets - 1)
+    }
+
+    fn tag(hash: u64) -> u32 {
+        (hash >> 32) as u32 | 1
+    }
+
+    /// Brings a result that was found up to date, if anything that concerns it has changed.
+    fn freshen(&mut self, at: usize, interest: &Interest, account: AccountId, subject: &[u8], hash: u64) -> u32 {
+        let slot = &mut self.slots[at];
         if !interest.changes.is_quiet(&slot.stamp) {
             let stamp = interest.changes.stamp(hash, slot.token_hash);
             if !stamp.concerns_nothing_since(&slot.stamp) {
-                return self.fill(first, interest, account, subject, hash);
+                return self.fill(at, interest, account, subject, hash);
             }
             slot.stamp = stamp;
         }
-        first as u32
-    }
-
-    fn home(hash: u64, account: AccountId, slots: usize) -> usize {
-        // The accounts of one subject are spread; the low bits of the hash are left to the index.
-        ((hash >> 20) as usize ^ (account as usize).wrapping_mul(0x9e37)) & (slots - 1) & !1
+        at as u32
     }
 
     fn fill(&mut self, at: usize, interest: &Interest, account: AccountId, subject: &[u8], hash: u64) -> u32 {
         let slot = &mut self.slots[at];
-        self.evictions += usize::from(slot.used && !slot.is(account, subject));
         self.targets -= slot.matched.len();
         slot.used = true;
         slot.account = account;
@@ -109,36 +148,44 @@ impl Cache {
         slot.subject.clear();
         slot.subject.extend_from_slice(subject);
         slot.stamp = interest.changes.stamp(hash, slot.token_hash);
-        interest.find(account, subject, self.worker, &mut slot.matched);
+        interest.find(account, subject, hash, self.worker, &mut slot.matched);
         self.targets += slot.matched.len();
         if self.targets > TARGETS_MAX {
             let kept = std::mem::take(&mut self.slots[at]);
             self.trim();
             self.grow();
-            let at = Self::home(hash, account, self.slots.len());
             self.targets = kept.matched.len();
-            self.slots[at] = kept;
-            return at as u32;
+            return self.keep(kept);
         }
         at as u32
     }
 
+    /// Makes the table twice as large.
     fn grow(&mut self) {
-        self.evictions = 0;
-        let count = (self.slots.len() * 2).clamp(SLOTS_MIN, SLOTS_MAX);
-        if count == self.slots.len() {
+        self.crowded = 0;
+        let count = (self.sets.len() * 4).clamp(SLOTS_MIN, SLOTS_MAX);
+        if count == self.sets.len() * 2 {
             return;
         }
-        let mut slots: Vec<Slot> = Vec::new();
-        slots.resize_with(count, Slot::default);
+        self.sets = vec![Set::default(); count / 2];
+        let mut slots = Vec::new();
+        slots.resize_with(count + 1, Slot::default);
         for slot in std::mem::replace(&mut self.slots, slots) {
-            let at = Self::home(slot.hash, slot.account, count);
-            let at = at | usize::from(self.slots[at].used);
             if slot.used {
-                self.slots[at] = slot;
+                self.keep(slot);
             }
         }
         self.targets = self.slots.iter().map(|slot| slot.matched.len()).sum();
+    }
+
+    /// Puts a result into its set, in the place of another if need be.
+    fn keep(&mut self, slot: Slot) -> u32 {
+        let home = Self::home(slot.hash, slot.account, self.sets.len());
+        let set = &mut self.sets[home];
+        let way = usize::from(set.tags[0] != 0);
+        set.tags[way] = Self::tag(slot.hash);
+        self.slots[2 * home + way] = slot;
+        (2 * home + way) as u32
     }
 
     /// Forgets everything and gives the memory back.

@@ -78,10 +78,10 @@ impl Interest {
         self.note(&pattern);
     }
 
-    /// All that a message published to `subject` is for, as seen by `worker`.
-    pub fn find(&self, account: AccountId, subject: &[u8], worker: u8, out: &mut Matched) {
+    /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's.
+    pub fn find(&self, account: AccountId, subject: &[u8], hash: u64, worker: u8, out: &mut Matched) {
         let index = self.account(account).index.read().unwrap_or_else(PoisonError::into_inner);
-        out.fill(worker, |visit| index.find(subject, self.hash.of(subject), visit));
+        out.fill(worker, |visit| index.find(subject, hash, visit));
     }
 
     /// Subscriptions of an account.

@@ -110,7 +110,7 @@ fn many_targets_of_one_subject_come_and_go() {
             let sub = subs.swap_remove(dice.below(subs.len()));
             interest.remove(GLOBAL_ACCOUNT, sub.node, sub.queue.as_bytes(), sub.target);
         }
-        interest.find(GLOBAL_ACCOUNT, b"a.b", 0, &mut matched);
+        interest.find(GLOBAL_ACCOUNT, b"a.b", interest.hash.of(b"a.b"), 0, &mut matched);
         assert_matches(&subs, &matched, "a.b", 0);
     }
 }
@@ -157,7 +157,27 @@ fn the_cache_is_bounded() {
     for round in 0..100_000 {
         cache.place(&interest, GLOBAL_ACCOUNT, format!("subject.{round}").as_bytes(), 0);
     }
-    assert_eq!(cache.slots.len(), cache::SLOTS_MAX);
+    assert_eq!(cache.slots.len(), cache::SLOTS_MAX + 1);
     cache.trim();
     assert!(cache.slots.is_empty());
+}
+
+#[test]
+fn subjects_published_once_push_no_result_out() {
+    let interest = Interest::new(5);
+    let mut cache = Cache::new(0);
+    for round in 0..100_000 {
+        cache.place(&interest, GLOBAL_ACCOUNT, format!("first.{round}").as_bytes(), 0);
+    }
+    let places = |cache: &mut Cache| -> Vec<u32> {
+        let place = |i: usize| cache.place(&interest, GLOBAL_ACCOUNT, format!("steady.{i}").as_bytes(), 0);
+        (0..100).map(place).collect()
+    };
+    places(&mut cache);
+    let before = places(&mut cache);
+    assert!(before.iter().all(|&place| place < cache::SLOTS_MAX as u32), "what missed twice has its place");
+    for round in 0..100_000 {
+        cache.place(&interest, GLOBAL_ACCOUNT, format!("later.{round}").as_bytes(), 0);
+    }
+    assert_eq!(places(&mut cache), before);
 }
