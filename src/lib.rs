@@ -71,8 +71,11 @@
 //!   about half the memory for the subscriptions that are nearly all.
 //! - A partial operation is one contiguous buffer, not a chain of blocks: the parser works on slices, and reading the
 //!   rest in place costs no copy.
-//! - Two small crates more: `hashbrown` for tables that hold only an index into a slab (4 bytes for an entry, which std's
-//!   map cannot do), and `foldhash`, its default hash, seeded for each run.
+//! - One small crate more: `foldhash`, a fast hash that is seeded for each run. Places are found by hash in a table of
+//!   our own ([`memory::table`]), because std's map cannot hold mere indexes into a slab and costs two or three more cache
+//!   misses a look, which is what finding one of 100,000 subscriptions consists of.
+//! - Runs of messages to one subject with several subscribers are given to one subscriber after the other
+//!   (`broker::fan_out`).
 
 pub mod broker;
 pub mod config;

@@ -209,7 +209,7 @@ impl Client {
             pinged_at: 0,
             fan_out_mark: 0,
             pings_out: 0,
-            sids: Sids::new(),
+            sids: Sids::default(),
             partial: Partial::default(),
             backlog: None,
             stall: None,

@@ -72,7 +72,7 @@ impl Local {
 
     /// Takes all subscriptions of a connection away.
     pub(super) fn unsubscribe_all(&mut self, key: u32) {
-        let slots: Vec<u32> = self.clients[key as usize].sids.iter().copied().collect();
+        let slots: Vec<u32> = self.clients[key as usize].sids.places().collect();
         for slot in slots {
             self.unsubscribe(key, slot);
         }

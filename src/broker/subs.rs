@@ -2,39 +2,8 @@
 
 use crate::interest::targets::GENERATION_MAX;
 use crate::interest::{NodeId, SubjectHash, Target};
-use hashbrown::HashTable;
+use crate::memory::{Table, Text};
 use slab::Slab;
-
-/// A client's name for a subscription. Nearly all are short numbers, which need no memory of their own.
-#[derive(Debug)]
-pub enum Sid {
-    /// Length and bytes.
-    Short(u8, [u8; SHORT_MAX]),
-    /// Any other.
-    Long(Box<[u8]>),
-}
-
-const SHORT_MAX: usize = 14;
-
-impl Sid {
-    fn new(bytes: &[u8]) -> Self {
-        if bytes.len() > SHORT_MAX {
-            return Self::Long(bytes.into());
-        }
-        let mut short = [0; SHORT_MAX];
-        short[..bytes.len()].copy_from_slice(bytes);
-        Self::Short(bytes.len() as u8, short)
-    }
-
-    /// The bytes the client sent.
-    #[inline]
-    pub fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Short(len, bytes) => &bytes[..*len as usize],
-            Self::Long(bytes) => bytes,
-        }
-    }
-}
 
 /// One subscription.
 #[derive(Debug)]
@@ -48,20 +17,20 @@ pub struct Sub {
     pub max: u32,
     /// Its place in the account's index.
     pub node: NodeId,
-    /// The client's name for it.
-    pub sid: Sid,
-    queue: Option<Box<[u8]>>,
+    /// The client's name for it: nearly always a short number.
+    pub sid: Text<14>,
+    queue: Option<Box<Text<22>>>,
 }
 
 impl Sub {
     /// The queue group, empty for a plain subscription.
     pub fn queue(&self) -> &[u8] {
-        self.queue.as_deref().unwrap_or_default()
+        self.queue.as_ref().map_or(&[], |queue| queue.bytes())
     }
 }
 
 /// A connection's subscriptions by sid: slots of the worker's table.
-pub type Sids = HashTable<u32>;
+pub type Sids = Table;
 
 /// All subscriptions of one worker.
 #[derive(Debug)]
@@ -91,7 +60,7 @@ impl Subs {
 
     /// The slot of the connection's subscription with this sid.
     pub fn find(&self, sids: &Sids, sid: &[u8]) -> Option<u32> {
-        sids.find(self.hash.of(sid), |&slot| self.slots[slot as usize].sid.bytes() == sid).copied()
+        sids.find(self.hash.of(sid), |slot| self.slots[slot as usize].sid.bytes() == sid)
     }
 
     /// Makes a subscription. `register` puts it into the index.
@@ -107,21 +76,15 @@ impl Subs {
         self.next_generation = if generation == GENERATION_MAX { 0 } else { generation + 1 };
         let slot = self.slots.vacant_key() as u32;
         let node = register(Target::new(self.worker, slot, generation));
-        let queue = (!queue.is_empty()).then(|| queue.into());
-        self.slots.insert(Sub { client, generation, delivered: 0, max: 0, node, sid: Sid::new(sid), queue });
-        let Self { slots, hash, .. } = self;
-        sids.insert_unique(hash.of(sid), slot, |&slot| hash.of(slots[slot as usize].sid.bytes()));
+        let queue = (!queue.is_empty()).then(|| Box::new(Text::new(queue)));
+        self.slots.insert(Sub { client, generation, delivered: 0, max: 0, node, sid: Text::new(sid), queue });
+        sids.insert(self.hash.of(sid), slot);
     }
 
     /// Takes a subscription away from the table and its connection; `unregister` takes it from the index.
     pub fn remove(&mut self, sids: &mut Sids, slot: u32, unregister: impl FnOnce(&Sub, Target)) {
         let sub = self.slots.remove(slot as usize);
-        if let Ok(entry) = sids.find_entry(self.hash.of(sub.sid.bytes()), |&other| other == slot) {
-            entry.remove();
-        }
-        if sids.is_empty() && sids.capacity() > 64 {
-            *sids = Sids::new();
-        }
+        sids.remove(self.hash.of(sub.sid.bytes()), slot);
         unregister(&sub, Target::new(self.worker, slot, sub.generation));
         if self.slots.is_empty() {
             self.slots = Slab::new();

@@ -6,8 +6,9 @@
 use super::SubjectHash;
 use super::targets::{Entry, Target};
 use super::wild::Wild;
+use crate::memory::copy::same;
+use crate::memory::{Table, Text};
 use crate::wire::subject;
-use hashbrown::HashTable;
 use slab::Slab;
 
 /// A place in an index: valid while a subscription is there.
@@ -17,12 +18,12 @@ pub struct NodeId(u32);
 /// Set in the id of a trie node.
 const WILD: u32 = 1 << 31;
 
-/// Tables smaller than this are not shrunk.
+/// Slabs smaller than this are not shrunk.
 const SHRINK_MIN: usize = 1024;
 
 #[derive(Debug)]
 struct Literal {
-    subject: Box<[u8]>,
+    subject: Text<22>,
     entry: Entry,
 }
 
@@ -30,7 +31,7 @@ struct Literal {
 #[derive(Debug)]
 pub struct Index {
     literals: Slab<Literal>,
-    by_subject: HashTable<u32>,
+    by_subject: Table,
     wild: Wild,
     count: usize,
     hash: SubjectHash,
@@ -39,7 +40,7 @@ pub struct Index {
 impl Index {
     /// An empty one.
     pub fn new(hash: SubjectHash) -> Self {
-        Self { literals: Slab::new(), by_subject: HashTable::new(), wild: Wild::new(hash.clone()), count: 0, hash }
+        Self { literals: Slab::new(), by_subject: Table::default(), wild: Wild::new(hash.clone()), count: 0, hash }
     }
 
     /// Subscriptions.
@@ -55,11 +56,11 @@ impl Index {
         }
         let Self { literals, by_subject, hash, .. } = self;
         let key = hash.of(pattern);
-        let at = match by_subject.find(key, |&at| *literals[at as usize].subject == *pattern) {
-            Some(&at) => at,
+        let at = match by_subject.find(key, |at| literals[at as usize].subject.bytes() == pattern) {
+            Some(at) => at,
             None => {
-                let at = literals.insert(Literal { subject: pattern.into(), entry: Entry::default() }) as u32;
-                by_subject.insert_unique(key, at, |&at| hash.of(&literals[at as usize].subject));
+                let at = literals.insert(Literal { subject: Text::new(pattern), entry: Entry::default() }) as u32;
+                by_subject.insert(key, at);
                 at
             }
         };
@@ -85,12 +86,9 @@ impl Index {
         let literal = &mut literals[at as usize];
         let found = literal.entry.remove(queue, target);
         if literal.entry.is_empty() {
-            if let Ok(entry) = by_subject.find_entry(hash.of(&literal.subject), |&other| other == at) {
-                entry.remove();
-            }
+            by_subject.remove(hash.of(literal.subject.bytes()), at);
             literals.remove(at as usize);
-            if by_subject.capacity() > SHRINK_MIN && by_subject.len() < by_subject.capacity() / 8 {
-                by_subject.shrink_to(by_subject.len() * 2, |&at| hash.of(&literals[at as usize].subject));
+            if literals.capacity() > SHRINK_MIN && literals.len() < literals.capacity() / 8 {
                 literals.shrink_to_fit();
             }
         }
@@ -100,14 +98,14 @@ impl Index {
     /// The subject or pattern of a place.
     pub fn subject(&self, node: NodeId) -> Vec<u8> {
         match node.0 & WILD {
-            0 => self.literals[node.0 as usize].subject.to_vec(),
+            0 => self.literals[node.0 as usize].subject.bytes().to_vec(),
             _ => self.wild.pattern(node.0 & !WILD),
         }
     }
 
     /// Visits every place that a message published to `subject` is for. `key` is the subject's hash.
     pub fn find<'a>(&'a self, subject: &[u8], key: u64, visit: &mut dyn FnMut(&'a Entry)) {
-        if let Some(&at) = self.by_subject.find(key, |&at| *self.literals[at as usize].subject == *subject) {
+        if let Some(at) = self.by_subject.find(key, |at| same(self.literals[at as usize].subject.bytes(), subject)) {
             visit(&self.literals[at as usize].entry);
         }
         if !self.wild.is_empty() && subject::is_well_formed(subject) {

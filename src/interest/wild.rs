@@ -3,8 +3,9 @@
 
 use super::SubjectHash;
 use super::targets::{Entry, Target};
+use crate::memory::copy::same;
+use crate::memory::{Table, Text};
 use crate::wire::subject;
-use hashbrown::HashTable;
 use slab::Slab;
 
 const NONE: u32 = u32::MAX;
@@ -13,7 +14,7 @@ const ROOT: u32 = 0;
 #[derive(Debug)]
 struct Node {
     parent: u32,
-    token: Box<[u8]>,
+    token: Text<14>,
     /// Children that are not `*` or `>`.
     literal_children: u32,
     star: u32,
@@ -23,7 +24,7 @@ struct Node {
 
 impl Node {
     fn new(parent: u32, token: &[u8]) -> Self {
-        Self { parent, token: token.into(), literal_children: 0, star: NONE, rest: NONE, entry: Entry::default() }
+        Self { parent, token: Text::new(token), literal_children: 0, star: NONE, rest: NONE, entry: Entry::default() }
     }
 
     fn is_unused(&self) -> bool {
@@ -34,7 +35,7 @@ impl Node {
 #[derive(Debug)]
 pub struct Wild {
     nodes: Slab<Node>,
-    by_token: HashTable<u32>,
+    by_token: Table,
     hash: SubjectHash,
 }
 
@@ -42,7 +43,7 @@ impl Wild {
     pub fn new(hash: SubjectHash) -> Self {
         let mut nodes = Slab::new();
         nodes.insert(Node::new(NONE, b""));
-        Self { nodes, by_token: HashTable::new(), hash }
+        Self { nodes, by_token: Table::default(), hash }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -76,11 +77,11 @@ impl Wild {
         if self.nodes[parent as usize].literal_children == 0 {
             return None;
         }
-        let is_it = |&at: &u32| {
+        let is_it = |at: u32| {
             let node = &self.nodes[at as usize];
-            node.parent == parent && *node.token == *token
+            node.parent == parent && same(node.token.bytes(), token)
         };
-        self.by_token.find(self.hash.of_child(parent, token), is_it).copied()
+        self.by_token.find(self.hash.of_child(parent, token), is_it)
     }
 
     fn add_child(&mut self, parent: u32, token: &[u8]) -> u32 {
@@ -91,11 +92,7 @@ impl Wild {
             b">" => nodes[parent as usize].rest = at,
             _ => {
                 nodes[parent as usize].literal_children += 1;
-                let key_of = |&at: &u32| {
-                    let node = &nodes[at as usize];
-                    hash.of_child(node.parent, &node.token)
-                };
-                by_token.insert_unique(hash.of_child(parent, token), at, key_of);
+                by_token.insert(hash.of_child(parent, token), at);
             }
         }
         at
@@ -108,15 +105,12 @@ impl Wild {
         while at != ROOT && self.nodes[at as usize].is_unused() {
             let Node { parent, token, .. } = self.nodes.remove(at as usize);
             let node = &mut self.nodes[parent as usize];
-            match &*token {
+            match token.bytes() {
                 b"*" => node.star = NONE,
                 b">" => node.rest = NONE,
                 token => {
                     node.literal_children -= 1;
-                    if let Ok(entry) = self.by_token.find_entry(self.hash.of_child(parent, token), |&other| other == at)
-                    {
-                        entry.remove();
-                    }
+                    self.by_token.remove(self.hash.of_child(parent, token), at);
                 }
             }
             at = parent;
@@ -128,7 +122,7 @@ impl Wild {
         let mut tokens = Vec::new();
         while at != ROOT {
             let node = &self.nodes[at as usize];
-            tokens.push(&*node.token);
+            tokens.push(node.token.bytes());
             at = node.parent;
         }
         tokens.reverse();

@@ -1,4 +1,5 @@
-//! Memory that is owned by someone and bounded: pooled blocks, chains of them, spare buffers.
+//! Memory that is owned by someone and bounded: pooled blocks, chains of them, spare buffers, short
+//! texts, a table to find places by.
 //!
 //! A [`Pool`] belongs to one worker. A connection owns a [`Chain`] of its blocks while it has output and none when it
 //! has not.
@@ -6,6 +7,10 @@
 pub mod chain;
 pub mod copy;
 pub mod spare;
+pub mod table;
+pub mod text;
 
 pub use chain::{BLOCK_BYTES, Chain, Pool};
 pub use spare::Spares;
+pub use table::Table;
+pub use text::Text;
