@@ -44,7 +44,7 @@ impl Table {
     /// Adds a place that is not there.
     pub fn insert(&mut self, hash: u64, place: u32) {
         debug_assert_ne!(place, FREE);
-        if self.len >= self.buckets.len() / 4 * 3 {
+        if self.len >= self.buckets.len() * 7 / 8 {
             self.resize(self.buckets.len() * 2);
         }
         self.len += 1;
