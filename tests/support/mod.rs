@@ -3,6 +3,8 @@
 //! Everything that knows how a server is started and configured is here, so that a change of midge's library
 //! interface, or of the official server's command line, touches this folder alone.
 
+#![allow(dead_code, reason = "each test program uses its own share of this")]
+
 pub mod midge;
 pub mod reference;
 pub mod settings;
