@@ -128,6 +128,7 @@ fn listen(options: &Options) -> Result<(TcpListener, SocketAddr), StartError> {
         for candidate in (host, options.port).to_socket_addrs()? {
             match TcpListener::bind(candidate) {
                 Ok(socket) => {
+                    crate::sys::sockets::accept_undelayed(&socket)?;
                     let bound = socket.local_addr()?;
                     return Ok((socket, bound));
                 }

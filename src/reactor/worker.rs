@@ -216,8 +216,6 @@ impl Worker {
 
     /// Makes a connection this worker's own.
     fn adopt(&mut self, stream: TcpStream, peer: SocketAddr) {
-        // Without it small answers wait for the peer's acknowledgement; a socket that refuses is only slower.
-        _ = stream.set_nodelay(true);
         let key = self.broker.accept(peer) as usize;
         let mut socket = Socket::new(stream);
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -373,9 +371,8 @@ impl Worker {
     }
 
     fn drop_socket(&mut self, key: u32) {
-        if let Some(mut socket) = self.sockets[key as usize].take() {
-            // Closing the descriptor takes it from the poll anyhow.
-            _ = self.poll.registry().deregister(socket.stream());
+        // Closing the descriptor, of which there is only one, takes it from the poll: no call for that.
+        if let Some(socket) = self.sockets[key as usize].take() {
             if socket.queued {
                 self.ready.retain(|&other| other != key);
             }

@@ -9,6 +9,7 @@ pub mod memory;
 pub mod pid_file;
 pub mod random;
 pub mod signals;
+pub mod sockets;
 
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd};
