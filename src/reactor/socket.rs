@@ -57,7 +57,12 @@ impl Socket {
     /// Writes some of the slices. `None` if nothing can be written now.
     pub fn write(&mut self, slices: &[IoSlice]) -> io::Result<Option<usize>> {
         loop {
-            match self.stream.write_vectored(slices) {
+            // Nearly always there is one slice, for which the system has a shorter way.
+            let result = match slices {
+                [only] => self.stream.write(only),
+                several => self.stream.write_vectored(several),
+            };
+            match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(bytes) => return Ok(Some(bytes)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
