@@ -21,6 +21,7 @@ test: lint unit reference clients
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
 	cd perf && $(CARGO) fmt --check && $(CARGO) clippy --all-targets -- -D warnings
 
 unit:

@@ -117,7 +117,7 @@ pub struct Client {
     pub out: Chain,
     /// Where it is in its life.
     pub state: State,
-    /// Next in the list of connections with something to flush, or [`CLEAN`].
+    /// Next in the list of connections with something to flush, or `CLEAN`.
     pub dirty_next: u32,
     /// CONNECT's option, as the next four.
     pub verbose: bool,

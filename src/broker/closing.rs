@@ -4,6 +4,7 @@ use super::client::{Partial, State};
 use super::deliver::Local;
 use super::reason::Reason;
 use super::{Action, Broker};
+use crate::log::Level;
 use crate::wire::ProtocolError;
 use std::sync::atomic::Ordering;
 
@@ -57,7 +58,7 @@ impl Local {
 
     pub(super) fn refuse_connection(&mut self, key: u32) {
         let client = &self.clients[key as usize];
-        self.shared.log.error(format_args!("{client} - maximum connections exceeded"));
+        self.shared.log.about(Level::Error, client, format_args!("maximum connections exceeded"));
         self.close(key, Reason::MaximumConnectionsExceeded, Some(ProtocolError::Connections));
     }
 

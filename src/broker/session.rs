@@ -3,6 +3,7 @@
 use super::client::{Backlog, Label, Partial, State};
 use super::reason::Reason;
 use super::{Broker, Publisher};
+use crate::log::Level;
 use crate::wire::errors::quoted;
 use crate::wire::{
     Bad, Connect, Limits, Message, Op, Outcome, ProtocolError, Publish, message, parse, plain_publish, subject,
@@ -226,7 +227,7 @@ impl Broker {
             Op::Publish(_) | Op::Okay => {}
             Op::Error(text) => {
                 let client = &self.local.clients[key as usize];
-                self.shared.log.error(format_args!("{client} - Client Error {}", quoted(text)));
+                self.shared.log.about(Level::Error, client, format_args!("Client Error {}", quoted(text)));
                 self.local.close(key, Reason::ParseError, None);
             }
         }
@@ -267,13 +268,17 @@ impl Broker {
         }
         if is_reserved_subject(subject) {
             let client = &self.local.clients[key as usize];
-            self.shared.log.error(format_args!("{client} - Publish Violation - Subject {}", quoted(subject)));
+            self.shared.log.about(
+                Level::Error,
+                client,
+                format_args!("Publish Violation - Subject {}", quoted(subject)),
+            );
             self.local.complain(key, ProtocolError::PublishPermission(subject));
             return false;
         }
         if is_reserved_reply(reply) {
             let client = &self.local.clients[key as usize];
-            self.shared.log.error(format_args!("{client} - Publish Violation - Reply {}", quoted(reply)));
+            self.shared.log.about(Level::Error, client, format_args!("Publish Violation - Reply {}", quoted(reply)));
             self.local.complain(key, ProtocolError::ReplyPermission(reply));
             return false;
         }
@@ -299,21 +304,20 @@ impl Broker {
         let client = &self.local.clients[key as usize];
         let log = &self.shared.log;
         if queue == RESERVED_QUEUE {
-            log.error(format_args!(
-                "{client} - Subscription Violation - Subject {}, Queue: {}, SID {}",
-                quoted(subject),
-                quoted(queue),
-                String::from_utf8_lossy(sid).escape_debug()
-            ));
+            let sid = String::from_utf8_lossy(sid);
+            let (subject_quoted, queue_quoted, sid) = (quoted(subject), quoted(queue), sid.escape_debug());
+            let text =
+                format_args!("Subscription Violation - Subject {subject_quoted}, Queue: {queue_quoted}, SID {sid}");
+            log.about(Level::Error, client, text);
             return self.local.complain(key, ProtocolError::QueuePermission(subject, queue));
         }
         if options.max_sub_tokens > 0 && subject::tokens(subject).count() > options.max_sub_tokens {
             let error = ProtocolError::Tokens(subject);
-            log.error(format_args!("{client} - {}", error.text()));
+            log.about(Level::Error, client, format_args!("{}", error.text()));
             return self.local.complain(key, error);
         }
         if options.max_subscriptions > 0 && client.sids.len() >= options.max_subscriptions {
-            log.error(format_args!("{client} - maximum subscriptions exceeded"));
+            log.about(Level::Error, client, format_args!("maximum subscriptions exceeded"));
             return self.local.complain(key, ProtocolError::Subscriptions);
         }
         if self.local.subs.find(&client.sids, sid).is_none() {
@@ -367,7 +371,7 @@ impl Broker {
         self.local.expect_first_ping(key, jitter);
         if let Err(error) = options.decode(document) {
             let client = &self.local.clients[key as usize];
-            self.shared.log.error(format_args!("{client} - CONNECT: {error}"));
+            self.shared.log.about(Level::Error, client, format_args!("CONNECT: {error}"));
             return self.local.close(key, Reason::ProtocolViolation, None);
         }
         if again {
@@ -385,7 +389,7 @@ impl Broker {
         let says_something = [&name, &lang, &version].iter().any(|text| !text.is_empty());
         client.label = says_something.then(|| Box::new(Label { version, lang, name }));
         if let Some((error, reason)) = refusal {
-            self.shared.log.error(format_args!("{client} - {}", error.text()));
+            self.shared.log.about(Level::Error, client, format_args!("{}", error.text()));
             return self.local.close(key, reason, Some(error));
         }
         client.protocol = protocol as u8;
@@ -396,7 +400,7 @@ impl Broker {
         let text = String::from_utf8_lossy(document);
         if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
             let client = &self.local.clients[key as usize];
-            self.shared.log.error(format_args!("{client} - INFO: bad JSON"));
+            self.shared.log.about(Level::Error, client, format_args!("INFO: bad JSON"));
             self.local.close(key, Reason::ProtocolViolation, None);
         }
     }
@@ -409,24 +413,24 @@ impl Broker {
         let (reason, error) = match bad {
             Bad::UnknownOperation => {
                 let start = quoted(&input[..input.len().min(32)]);
-                log.error(format_args!("{client} - Client parser ERROR, state=0, i=0: proto='{start}...'"));
+                log.about(Level::Error, client, format_args!("Client parser ERROR, state=0, i=0: proto='{start}...'"));
                 (Reason::ProtocolViolation, Some(ProtocolError::UnknownOperation))
             }
             Bad::ControlLine => {
-                log.error(format_args!("{client} - maximum control line exceeded"));
+                log.about(Level::Error, client, format_args!("maximum control line exceeded"));
                 (Reason::MaximumControlLineExceeded, Some(ProtocolError::ControlLine))
             }
             Bad::Payload { size } => {
                 let limit = self.limits.payload_max;
-                log.error(format_args!("{client} - maximum payload exceeded: {size} vs {limit}"));
+                log.about(Level::Error, client, format_args!("maximum payload exceeded: {size} vs {limit}"));
                 (Reason::MaximumMessagePayloadExceeded, Some(ProtocolError::Payload))
             }
             Bad::Arguments { what, line } => {
-                log.error(format_args!("{client} - {what}: {}", quoted(line)));
+                log.about(Level::Error, client, format_args!("{what}: {}", quoted(line)));
                 (Reason::ProtocolViolation, None)
             }
             Bad::HeadersNotSupported => {
-                log.error(format_args!("{client} - message headers not supported"));
+                log.about(Level::Error, client, format_args!("message headers not supported"));
                 (Reason::ProtocolViolation, None)
             }
         };

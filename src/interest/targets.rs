@@ -58,7 +58,7 @@ pub enum Targets {
     Empty,
     /// Just one.
     One(Target),
-    /// Up to [`FEW_MAX`], in no order.
+    /// Up to `FEW_MAX`, in no order.
     Few(Box<Vec<Target>>),
     /// Any number.
     Many(Box<BTreeSet<Target>>),
