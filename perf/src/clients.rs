@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::sys;
 
 /// Longest silence of a server before a run counts as failed.
-pub const PATIENCE: Duration = Duration::from_secs(8);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Protocol 0: the server then sends no INFO after the first PONG, so that every later byte is a message or a PONG.
 pub const CONNECT: &str = "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"protocol\":0,\

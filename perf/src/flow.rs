@@ -310,7 +310,7 @@ impl<'a> Counter<'a> {
     /// run or the PONG of the run before, if a PING was taken for it.
     fn ends_well(&self, total: u64) -> bool {
         let rest = total - self.whole(total) * self.shared.line_bytes;
-        rest % PONG_BYTES == 0 && (1..=3).contains(&(rest / PONG_BYTES))
+        rest.is_multiple_of(PONG_BYTES) && (1..=3).contains(&(rest / PONG_BYTES))
     }
 
     /// Compares the counts with what was sent.

@@ -59,6 +59,18 @@ impl Process {
         Ok(last)
     }
 
+    /// Resident bytes as soon as they are at most `limit`, or after `wait_max`.
+    pub fn resident_down_to(self, limit: u64, wait_max: Duration) -> io::Result<u64> {
+        let end = Instant::now() + wait_max;
+        loop {
+            let now = self.resident()?;
+            if now <= limit || Instant::now() >= end {
+                return Ok(now);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     fn status_field(self, name: &str) -> io::Result<u64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         field_bytes(&text, name).ok_or_else(|| io::Error::other(format!("no {name} in /proc/{}/status", self.pid)))

@@ -1,5 +1,8 @@
 //! The scenarios by name. Each drives a running server once and reports an [`Outcome`].
 
+mod churn;
+mod memory;
+mod paced;
 mod request;
 mod stream;
 
@@ -29,6 +32,8 @@ pub struct Setup {
 pub struct Scenario {
     pub name: &'static str,
     pub about: &'static str,
+    /// Whether a comparison runs it by itself (the others are points of growth curves).
+    pub compared: bool,
     run: fn(&Setup) -> io::Result<Outcome>,
 }
 
@@ -52,36 +57,92 @@ pub fn find(name: &str) -> Option<&'static Scenario> {
 
 /// All scenarios, in the order in which they are compared.
 pub const ALL: &[Scenario] = &[
-    Scenario { name: "pub-16", about: "publish only, 16 B, 1 client", run: |s| stream::publish_only(s, 16) },
-    Scenario { name: "one-16", about: "1:1, 16 B", run: |s| stream::one_to_one(s, 16, false) },
-    Scenario { name: "one-128", about: "1:1, 128 B", run: |s| stream::one_to_one(s, 128, false) },
-    Scenario { name: "one-128h", about: "1:1, HPUB 128 B", run: |s| stream::one_to_one(s, 128, true) },
-    Scenario { name: "one-1k", about: "1:1, 1 KiB", run: |s| stream::one_to_one(s, 1024, false) },
-    Scenario { name: "one-64k", about: "1:1, 64 KiB", run: |s| stream::one_to_one(s, 65536, false) },
-    Scenario { name: "pairs-16", about: "4:4 pairs, 16 B", run: |s| stream::pairs(s, 4, 16) },
-    Scenario { name: "fan-10-16", about: "fan-out 1:10, 16 B", run: |s| stream::fan_out(s, 10, 16) },
-    Scenario { name: "fan-100-128", about: "fan-out 1:100, 128 B", run: |s| stream::fan_out(s, 100, 128) },
-    Scenario { name: "fan-1000-16", about: "fan-out 1:1000, 16 B", run: |s| stream::fan_out(s, 1000, 16) },
+    Scenario {
+        name: "pub-16",
+        about: "publish only, 16 B, 1 client",
+        compared: true,
+        run: |s| stream::publish_only(s, 16),
+    },
+    Scenario { name: "one-16", about: "1:1, 16 B", compared: true, run: |s| stream::one_to_one(s, 16, false) },
+    Scenario { name: "one-128", about: "1:1, 128 B", compared: true, run: |s| stream::one_to_one(s, 128, false) },
+    Scenario { name: "one-128h", about: "1:1, HPUB 128 B", compared: true, run: |s| stream::one_to_one(s, 128, true) },
+    Scenario { name: "one-1k", about: "1:1, 1 KiB", compared: true, run: |s| stream::one_to_one(s, 1024, false) },
+    Scenario { name: "one-64k", about: "1:1, 64 KiB", compared: true, run: |s| stream::one_to_one(s, 65536, false) },
+    Scenario { name: "pairs-16", about: "4:4 pairs, 16 B", compared: true, run: |s| stream::pairs(s, 4, 16) },
+    Scenario { name: "fan-10-16", about: "fan-out 1:10, 16 B", compared: true, run: |s| stream::fan_out(s, 10, 16) },
+    Scenario {
+        name: "fan-100-128",
+        about: "fan-out 1:100, 128 B",
+        compared: true,
+        run: |s| stream::fan_out(s, 100, 128),
+    },
+    Scenario {
+        name: "fan-1000-16",
+        about: "fan-out 1:1000, 16 B",
+        compared: true,
+        run: |s| stream::fan_out(s, 1000, 16),
+    },
     Scenario {
         name: "queue-16",
         about: "queue group, 4 publishers, 4 members, 16 B",
+        compared: true,
         run: |s| stream::queue(s, 4, 4, 16),
     },
     Scenario {
         name: "wild-10k",
         about: "10,000 subjects, one wildcard subscriber",
+        compared: true,
         run: |s| stream::many_subjects(s, 10_000, 16),
     },
-    Scenario { name: "req-1", about: "request/reply, 1 requester", run: |s| request::run(s, 1) },
-    Scenario { name: "req-16", about: "request/reply, 16 requesters", run: |s| request::run(s, 16) },
+    Scenario { name: "req-1", about: "request/reply, 1 requester", compared: true, run: |s| request::run(s, 1) },
+    Scenario { name: "req-16", about: "request/reply, 16 requesters", compared: true, run: |s| request::run(s, 16) },
     Scenario {
         name: "subs-100k",
         about: "100,000 subscriptions (a tenth wildcards), random publishes",
+        compared: true,
         run: |s| stream::many_subscriptions(s, 100_000, 16),
     },
     Scenario {
+        name: "sub-unsub",
+        about: "SUB/UNSUB pairs on one connection",
+        compared: true,
+        run: churn::subscriptions,
+    },
+    Scenario { name: "churn", about: "connect, SUB, PUB, PING, close", compared: true, run: churn::connections },
+    Scenario {
+        name: "paced",
+        about: "a paced flow's latency beside a 1:1 flood, 16 B",
+        compared: true,
+        run: paced::run,
+    },
+    Scenario {
+        name: "conns",
+        about: "memory of --count (10,000) idle connections with one subscription each",
+        compared: true,
+        run: |s| memory::connections(s, s.count.unwrap_or(10_000)),
+    },
+    Scenario {
+        name: "subs",
+        about: "memory of --count (100,000) subscriptions on one connection",
+        compared: true,
+        run: |s| memory::subscriptions(s, s.count.unwrap_or(100_000)),
+    },
+    Scenario {
+        name: "given-back",
+        about: "memory after a flood, after churn, with --count (10,000) idle connections, and after all",
+        compared: true,
+        run: |s| memory::given_back(s, s.count.unwrap_or(10_000)),
+    },
+    Scenario {
         name: "fan",
-        about: "fan-out 1:--count, --size bytes",
+        about: "fan-out 1:--count (10), --size (16) bytes",
+        compared: false,
         run: |s| stream::fan_out(s, s.count.unwrap_or(10), s.size.unwrap_or(16)),
+    },
+    Scenario {
+        name: "subs-speed",
+        about: "random publishes to --count (1,000) subscriptions (a tenth wildcards), 16 B",
+        compared: false,
+        run: |s| stream::many_subscriptions(s, s.count.unwrap_or(1000), 16),
     },
 ];

@@ -9,11 +9,9 @@ use crate::outcome::Outcome;
 use crate::random::Random;
 use crate::script::{Script, delivery, publication};
 
-/// Bytes of deliveries under way to few subscribers.
+/// Bytes of deliveries under way. Even one subscriber alone with all of it stays below the limit of 64 MiB at which a
+/// server cuts it off, and below the 48 MiB from which the official one slows the publisher down.
 const WINDOW_BYTES: u64 = 16 << 20;
-/// The same for many: they share it, and even one of them alone stays below the limit of 64 MiB at which a server cuts
-/// it off, and below the 48 MiB from which the official one slows the publisher down.
-const WINDOW_BYTES_MANY: u64 = 40 << 20;
 
 /// One client publishes to a subject without subscribers.
 pub fn publish_only(setup: &Setup, size: usize) -> io::Result<Outcome> {
@@ -27,7 +25,7 @@ pub fn publish_only(setup: &Setup, size: usize) -> io::Result<Outcome> {
 /// One publisher, one subscriber.
 pub fn one_to_one(setup: &Setup, size: usize, headers: bool) -> io::Result<Outcome> {
     let line = delivery("bench.00", "1", "", size, headers);
-    let script = Script::repeated(&publication("bench.00", "", size, headers), 1, slice_max(WINDOW_BYTES, &line));
+    let script = Script::repeated(&publication("bench.00", "", size, headers), 1, slice_max(&line));
     let mut publisher = Client::connect(setup.addr)?;
     let mut subscriber = subscribed(setup, "SUB bench.00 1\r\n")?;
     publisher.send(&publication("bench.00", "", size, headers))?;
@@ -48,7 +46,7 @@ pub fn pairs(setup: &Setup, pairs: usize, size: usize) -> io::Result<Outcome> {
         let subject = format!("bench.{i:02}");
         subscribers.push(subscribed(setup, &format!("SUB {subject} 1\r\n"))?);
         clients.push(Client::connect(setup.addr)?);
-        scripts.push(Script::repeated(&publication(&subject, "", size, false), 1, slice_max(WINDOW_BYTES, &line)));
+        scripts.push(Script::repeated(&publication(&subject, "", size, false), 1, slice_max(&line)));
     }
     let publishers = clients.into_iter().zip(&scripts).map(|(client, script)| Publisher { client, script }).collect();
     let line_bytes = line.len() as u64;
@@ -57,10 +55,9 @@ pub fn pairs(setup: &Setup, pairs: usize, size: usize) -> io::Result<Outcome> {
 
 /// One publisher, `width` subscribers on its subject.
 pub fn fan_out(setup: &Setup, width: usize, size: usize) -> io::Result<Outcome> {
-    let window_bytes = if width > 16 { WINDOW_BYTES_MANY } else { WINDOW_BYTES };
     let line = delivery("bench.00", "1", "", size, false);
     let publication = publication("bench.00", "", size, false);
-    let script = Script::repeated(&publication, width as u64, slice_max(window_bytes, &line));
+    let script = Script::repeated(&publication, width as u64, slice_max(&line));
     let mut client = Client::connect(setup.addr)?;
     let mut subscribers: Vec<_> =
         (0..width).map(|_| subscribed(setup, "SUB bench.00 1\r\n")).collect::<io::Result<_>>()?;
@@ -70,13 +67,13 @@ pub fn fan_out(setup: &Setup, width: usize, size: usize) -> io::Result<Outcome> 
     }
     let publishers = vec![Publisher { client, script: &script }];
     let line_bytes = line.len() as u64;
-    measure(setup, Flow { publishers, subscribers, sharing: Sharing::Everyone, line_bytes, window_bytes })
+    measure(setup, Flow { publishers, subscribers, sharing: Sharing::Everyone, line_bytes, window_bytes: WINDOW_BYTES })
 }
 
 /// `publishers` clients publish to one subject on which `members` clients form a queue group.
 pub fn queue(setup: &Setup, publishers: usize, members: usize, size: usize) -> io::Result<Outcome> {
     let line = delivery("bench.00", "1", "", size, false);
-    let script = Script::repeated(&publication("bench.00", "", size, false), 1, slice_max(WINDOW_BYTES, &line));
+    let script = Script::repeated(&publication("bench.00", "", size, false), 1, slice_max(&line));
     let subscribers = (0..members).map(|_| subscribed(setup, "SUB bench.00 group 1\r\n")).collect::<io::Result<_>>()?;
     let publishers = (0..publishers)
         .map(|_| Ok(Publisher { client: Client::connect(setup.addr)?, script: &script }))
@@ -97,22 +94,24 @@ pub fn many_subjects(setup: &Setup, subjects: usize, size: usize) -> io::Result<
     measure(setup, Flow { publishers, subscribers, sharing: Sharing::Everyone, line_bytes, window_bytes: WINDOW_BYTES })
 }
 
-/// `count` subscriptions over ten connections, a tenth of them wildcards, and one publisher that hits the subjects at
+/// `count` (at most a million) subscriptions over ten connections, a tenth of them wildcards, and one publisher that hits the subjects at
 /// random: nine tenths of its messages match one literal subscription, a tenth none, and a tenth of all a wildcard.
 pub fn many_subscriptions(setup: &Setup, count: usize, size: usize) -> io::Result<Outcome> {
-    const CONNECTIONS: usize = 10;
+    /// A script shorter than this would be written in small pieces.
+    const PUBLICATIONS_MIN: usize = 100_000;
+    let connections = count.clamp(1, 10);
     let line = delivery("bench.000000.x", "000000", "", size, false);
     let mut subscribers = Vec::new();
-    for connection in 0..CONNECTIONS {
+    for connection in 0..connections {
         let mut client = Client::connect(setup.addr)?;
-        let mine = (connection..count).step_by(CONNECTIONS);
+        let mine = (connection..count).step_by(connections);
         let lines: String = mine.map(|i| format!("SUB {} {i:06}\r\n", subscription_subject(i, count))).collect();
         client.send(lines.as_bytes())?;
         client.barrier()?;
         subscribers.push(client);
     }
     let mut random = Random::new(100_003);
-    let script = Script::listed((0..count).map(|_| {
+    let script = Script::listed((0..count.max(PUBLICATIONS_MIN)).map(|_| {
         let i = random.below(count);
         (publication(&format!("bench.{i:06}.x"), "", size, false), matches(i, count))
     }));
@@ -136,7 +135,7 @@ fn subscription_subject(i: usize, count: usize) -> String {
 /// How many of the `count` subscriptions match subject number `i`.
 fn matches(i: usize, count: usize) -> u64 {
     let wildcards = count / 10;
-    u64::from(i < count - wildcards) + u64::from(i % 10 == 0 && i / 10 < wildcards)
+    u64::from(i < count - wildcards) + u64::from(i.is_multiple_of(10) && i / 10 < wildcards)
 }
 
 /// A connection whose subscriptions are in force.
@@ -148,8 +147,8 @@ fn subscribed(setup: &Setup, lines: &str) -> io::Result<Client> {
 }
 
 /// Most deliveries of one write: an eighth of the window.
-fn slice_max(window_bytes: u64, line: &[u8]) -> u64 {
-    window_bytes / 8 / line.len() as u64
+fn slice_max(line: &[u8]) -> u64 {
+    WINDOW_BYTES / 8 / line.len() as u64
 }
 
 fn measure(setup: &Setup, mut flow: Flow) -> io::Result<Outcome> {
