@@ -1,6 +1,8 @@
 //! midge in this process, through its library.
 
 use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use midge::config::Options;
 use midge::log::Log;
@@ -8,6 +10,12 @@ use midge::server::{Server, StartError};
 
 use super::Settings;
 use super::settings::Value;
+
+/// How long anything may take. Only ever waited for by a failing test.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How often a count is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A running midge. It is shut down when this is dropped.
 #[derive(Debug)]
@@ -27,6 +35,15 @@ impl Midge {
     pub fn address(&self) -> SocketAddr {
         self.server.client_addr()
     }
+
+    /// Waits until no more than so many clients are connected.
+    pub fn wait_connections(&self, most: usize) {
+        let deadline = Instant::now() + DEADLINE;
+        while self.server.shared().connections() > most {
+            assert!(Instant::now() < deadline, "{} connections, not {most}", self.server.shared().connections());
+            thread::sleep(LOOK);
+        }
+    }
 }
 
 /// The options with one setting put in.
@@ -35,10 +52,12 @@ fn set(options: Options, (name, value): &(&'static str, Value)) -> Options {
         ("max_connections", Value::Count(max_connections)) => Options { max_connections, ..options },
         ("max_control_line", Value::Count(max_control_line)) => Options { max_control_line, ..options },
         ("max_payload", Value::Count(max_payload)) => Options { max_payload, ..options },
+        ("max_pending", Value::Count(max_pending)) => Options { max_pending, ..options },
         ("max_sub_tokens", Value::Count(max_sub_tokens)) => Options { max_sub_tokens, ..options },
         ("max_subscriptions", Value::Count(max_subscriptions)) => Options { max_subscriptions, ..options },
         ("ping_interval", Value::Span(ping_interval)) => Options { ping_interval, ..options },
         ("ping_max", Value::Count(count)) => Options { ping_max: u32::try_from(count).unwrap(), ..options },
+        ("write_deadline", Value::Span(write_deadline)) => Options { write_deadline, ..options },
         (name, value) => panic!("no option {name} for {value:?}"),
     }
 }

@@ -1,11 +1,13 @@
-//! Servers for tests to talk to: midge in this process, the official one as a child process.
+//! Servers for tests to talk to: midge in this process or as a process of its own, the official one as a child process.
 //!
 //! Everything that knows how a server is started and configured is here, so that a change of midge's library
 //! interface, or of the official server's command line, touches this folder alone.
 
-#![allow(dead_code, reason = "each test program uses its own share of this")]
+#![allow(dead_code, unused_imports, reason = "each test program uses its own share of this")]
 
 pub mod midge;
+#[cfg(target_os = "linux")]
+pub mod process;
 pub mod reference;
 pub mod settings;
 

@@ -14,10 +14,12 @@ const KNOWN: &[(&str, Form)] = &[
     ("max_connections", Form::Count),
     ("max_control_line", Form::Count),
     ("max_payload", Form::Count),
+    ("max_pending", Form::Count),
     ("max_sub_tokens", Form::Count),
     ("max_subscriptions", Form::Count),
     ("ping_interval", Form::Span),
     ("ping_max", Form::Count),
+    ("write_deadline", Form::Span),
 ];
 
 /// One setting's value.
