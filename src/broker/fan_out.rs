@@ -4,18 +4,27 @@
 //! is in the cache any more when its turn comes. So a run of such messages is gathered first and then given to one
 //! subscriber after the other. Nobody can tell: each connection still gets the messages in their order, because a
 //! connection with two of the subscriptions is served message by message.
+//!
+//! Subscribers that also chose the same sid get the same bytes, so these are written once and shared: it costs
+//! neither copies nor memory, and the system reads them from a cache.
 
 use super::client::Publisher;
 use super::deliver::{Local, Queued};
 use super::{Broker, TURN_OUTPUT_MAX};
 use crate::interest::{AccountId, Target};
+use crate::memory::Text;
 use crate::wire::{Limits, Message, PlainPublish, plain_publish};
+use std::iter;
+use std::sync::Arc;
 
 /// Subscribers from which on a run is worth gathering.
 const TARGETS_MIN: usize = 4;
 
 /// Bytes of tails in one run: they should stay in the innermost caches.
 const RUN_BYTES: usize = 16 * 1024;
+
+/// Bytes of output from which on sharing is cheaper than copying.
+const SHARE_MIN: usize = 2 * 1024;
 
 /// A message larger than this is shared by its receivers instead.
 const TAIL_MAX: usize = 1024;
@@ -52,17 +61,13 @@ impl Broker {
         run.clear();
         let targets = self.cache.matched(place).plain.len();
         let (used, bytes) = gather(first, input, limits, TURN_OUTPUT_MAX / targets, &mut run);
-        self.publish_to(from, account, first, place);
-        if run.is_empty() {
-            self.run = run;
-            return (0, 0, 0);
-        }
         let plain = &self.cache.matched(place).plain;
-        if self.local.can_take_run(plain, from) {
-            for &target in plain {
-                self.local.deliver_run(target, first.subject, input, &run);
-            }
+        if !run.is_empty() && self.local.can_take_run(plain, from) {
+            let run =
+                Run { subject: first.subject, first, input, others: &run, bytes: bytes + u64::from(first.total_bytes) };
+            self.local.deliver_run(plain, &run);
         } else {
+            self.publish_to(from, account, first, place);
             for tail in &run {
                 let message = Message { tail: &input[tail.start..tail.end], total_bytes: tail.size, ..*first };
                 self.publish_to(from, account, &message, place);
@@ -71,6 +76,38 @@ impl Broker {
         let messages = run.len() as u64;
         self.run = run;
         (used, messages, bytes)
+    }
+}
+
+/// Messages that differ in their tails only.
+struct Run<'a> {
+    subject: &'a [u8],
+    first: &'a Message<'a>,
+    input: &'a [u8],
+    others: &'a [Tail],
+    /// Bytes of all payloads.
+    bytes: u64,
+}
+
+impl Run<'_> {
+    fn len(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    fn tails(&self) -> impl Iterator<Item = &[u8]> {
+        iter::once(self.first.tail).chain(self.others.iter().map(|tail| &self.input[tail.start..tail.end]))
+    }
+
+    /// All of it as the subscriber with this sid gets it.
+    fn encode(&self, sid: &[u8]) -> Arc<[u8]> {
+        let each = b"MSG   ".len() + self.subject.len() + sid.len();
+        let mut out = Vec::with_capacity(self.tails().map(|tail| each + tail.len()).sum());
+        for tail in self.tails() {
+            for part in [b"MSG ", self.subject, b" ", sid, b" ", tail] {
+                out.extend_from_slice(part);
+            }
+        }
+        out.into()
     }
 }
 
@@ -106,21 +143,43 @@ impl Local {
         })
     }
 
-    fn deliver_run(&mut self, target: Target, subject: &[u8], input: &[u8], run: &[Tail]) {
+    /// Queues a run to targets that can take it.
+    fn deliver_run(&mut self, targets: &[Target], run: &Run) {
+        let is_long = run.bytes as usize + run.len() * run.subject.len() >= SHARE_MIN;
+        let mut shared: Option<(Text<14>, Arc<[u8]>)> = None;
+        for (at, &target) in targets.iter().enumerate() {
+            if is_long && shared.as_ref().is_none_or(|(sid, _)| !self.has_sid(target, sid.bytes())) {
+                let sid = self.subs.get(target).map(|sub| Text::<14>::new(sub.sid.bytes()));
+                let next = targets.get(at + 1);
+                let is_common = |sid: &Text<14>| next.is_some_and(|&next| self.has_sid(next, sid.bytes()));
+                shared = sid.filter(is_common).map(|sid| {
+                    let bytes = run.encode(sid.bytes());
+                    (sid, bytes)
+                });
+            }
+            self.queue_run(target, run, shared.as_ref().map(|(_, bytes)| bytes));
+        }
+    }
+
+    fn has_sid(&self, target: Target, sid: &[u8]) -> bool {
+        self.subs.get(target).is_some_and(|sub| sub.sid.bytes() == sid)
+    }
+
+    fn queue_run(&mut self, target: Target, run: &Run, shared: Option<&Arc<[u8]>>) {
         let Self { subs, clients, pool, .. } = self;
         let Some(sub) = subs.get_mut(target) else { return };
         let key = sub.client;
         let client = &mut clients[key as usize];
         let before = client.out.bytes();
-        let sid = sub.sid.bytes();
-        let mut bytes = 0;
-        for tail in run {
-            pool.append_message(&mut client.out, b"MSG ", subject, sid, &input[tail.start..tail.end]);
-            bytes += u64::from(tail.size);
+        match shared {
+            Some(bytes) => pool.append_shared(&mut client.out, bytes),
+            None => run.tails().for_each(|tail| {
+                pool.append_message(&mut client.out, b"MSG ", run.subject, sub.sid.bytes(), tail);
+            }),
         }
         sub.delivered = sub.delivered.saturating_add(run.len() as u32);
         client.traffic.out_messages += run.len() as u64;
-        client.traffic.out_bytes += bytes;
+        client.traffic.out_bytes += run.bytes;
         let pending = client.out.bytes();
         self.queued(target, key, Queued { bytes: pending - before, pending, is_last: false });
     }

@@ -49,6 +49,12 @@ impl Subs {
 
     /// The subscription a target stands for, if it is still there.
     #[inline]
+    pub fn get(&self, target: Target) -> Option<&Sub> {
+        self.slots.get(target.slot as usize).filter(|sub| sub.generation == target.generation())
+    }
+
+    /// The same, to change it.
+    #[inline]
     pub fn get_mut(&mut self, target: Target) -> Option<&mut Sub> {
         self.slots.get_mut(target.slot as usize).filter(|sub| sub.generation == target.generation())
     }
