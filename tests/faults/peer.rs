@@ -173,6 +173,19 @@ impl Peer {
         self.reader.read(buffer)
     }
 
+    /// Sends this, and reads whatever comes before its answer.
+    pub fn read_on_after(mut self, request: &str, answer: &[u8]) {
+        self.send(request);
+        let mut last = Vec::new();
+        let mut piece = vec![0; 64 * 1024];
+        while !last.ends_with(answer) {
+            let bytes = self.reader.read(&mut piece).expect("more before the deadline");
+            assert!(bytes > 0, "the end came before the answer");
+            last.extend_from_slice(&piece[..bytes]);
+            last.drain(..last.len().saturating_sub(answer.len()));
+        }
+    }
+
     /// Everything up to the end, which must come. A reset is an end too.
     pub fn rest(&mut self) -> Vec<u8> {
         let (rest, end) = self.rest_and_end();

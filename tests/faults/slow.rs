@@ -94,20 +94,24 @@ fn a_publisher_is_free_again_when_the_reader_that_held_it_is_gone() {
     with_each_worker_count(|workers| {
         let server = Process::with_workers(workers);
         let address = server.address();
-        for round in 0..3 {
-            let mut frozen = Peer::connect_narrow(address);
-            frozen.subscribe("flood");
-            let flooding = thread::spawn(move || flood(address, 2000));
-            // It reads a little, so that the flood is under way, and goes.
-            let mut some = vec![0; 4 * MIB];
+        for end in ["reset", "close", "UNSUB", "error"] {
+            println!("{end}");
+            let mut slow = Peer::connect_narrow(address);
+            slow.subscribe("flood");
+            let flooding = thread::spawn(move || flood(address, 6000));
+            // It reads at a rate that is worth waiting for, and more than could come without waiting.
+            let mut piece = vec![0; 64 * 1024];
             let mut had = 0;
-            while had < some.len() {
-                had += frozen.read(&mut some[had..]).expect("the flood");
+            while had < 24 * MIB {
+                had += slow.read(&mut piece).expect("the flood");
+                thread::sleep(Duration::from_micros(500));
             }
-            match round {
-                0 => frozen.reset(),
-                1 => drop(frozen),
-                _ => frozen.send("UNSUB 1\r\n"),
+            assert!(!flooding.is_finished(), "the flood was not held back");
+            match end {
+                "reset" => slow.reset(),
+                "close" => drop(slow),
+                "UNSUB" => slow.read_on_after("UNSUB 1\r\nPING\r\n", b"PONG\r\n"),
+                _ => slow.read_on_after("oops\r\n", b"-ERR 'Unknown Protocol Operation'\r\n"),
             }
             flooding.join().expect("the flood goes on");
         }
