@@ -4,7 +4,7 @@ use midge::config::{self, Command, Options};
 use midge::log::{Log, Settings};
 use midge::server::{self, Server};
 use midge::sys::signals::{self, Signal};
-use midge::sys::{limits, pid_file};
+use midge::sys::{error_text, limits, pid_file};
 use std::fmt::Display;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,7 +49,7 @@ fn run(options: Options) -> ExitCode {
     if let Some(path) = &options.pid_file
         && let Err(error) = pid_file::write(path)
     {
-        return fatal(&log, &format_args!("Could not write pidfile: {}: {error}", path.display()));
+        return fatal(&log, &format_args!("Could not write pidfile: open {}: {}", path.display(), error_text(&error)));
     }
     let mut server = match Server::start(options, log.clone()) {
         Ok(server) => server,

@@ -4,6 +4,7 @@ use crate::broker::{Broker, Identity, NATS_VERSION, Shared};
 use crate::config::Options;
 use crate::log::Log;
 use crate::reactor::{Clock, Letter, Listener, Mailbox, Worker};
+use crate::sys;
 use mio::net::TcpListener;
 use std::fmt;
 use std::io;
@@ -27,8 +28,8 @@ pub enum StartError {
     Listen {
         /// As configured, `host:port`.
         address: String,
-        /// What the system said.
-        error: io::Error,
+        /// What the system said, in the words of the official server, which scripts look for.
+        reason: String,
     },
     /// A worker could not be set up.
     Worker(io::Error),
@@ -37,8 +38,8 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Listen { address, error } => {
-                write!(f, "Error listening on port: {address}, \"listen tcp {address}: {error}\"")
+            Self::Listen { address, reason } => {
+                write!(f, "Error listening on port: {address}, \"listen tcp{reason}\"")
             }
             Self::Worker(error) => write!(f, "Error starting a worker: {error}"),
         }
@@ -53,12 +54,12 @@ impl Server {
     /// # Errors
     /// If the address cannot be listened on or the system has no more descriptors or threads. Nothing is left running.
     pub fn start(options: Options, log: Log) -> Result<Self, StartError> {
-        let (socket, address) = listen(&options)?;
         let id = server_id().map_err(StartError::Worker)?;
         let seed = random().map_err(StartError::Worker)?;
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
+        announce(&id, &name, &log);
+        let (socket, address) = listen(&options)?;
         let identity = Identity { id, name, host: options.host.clone(), port: address.port() };
-        announce(&identity, &log);
         let workers = match options.workers {
             0 => default_workers(),
             chosen => chosen,
@@ -123,30 +124,34 @@ pub fn version() -> String {
 fn listen(options: &Options) -> Result<(TcpListener, SocketAddr), StartError> {
     let address = host_port(&options.host, options.port);
     let host = options.host.trim_start_matches('[').trim_end_matches(']');
-    let bind = || {
-        let mut error = io::Error::new(io::ErrorKind::NotFound, "no such host");
-        for candidate in (host, options.port).to_socket_addrs()? {
-            match TcpListener::bind(candidate) {
-                Ok(socket) => {
-                    crate::sys::sockets::accept_undelayed(&socket)?;
-                    let bound = socket.local_addr()?;
-                    return Ok((socket, bound));
-                }
-                Err(refused) => error = refused,
-            }
-        }
-        Err(error)
+    let candidates = match (host, options.port).to_socket_addrs() {
+        Ok(candidates) => candidates,
+        Err(_) => return Err(StartError::Listen { address, reason: format!(": lookup {host}: no such host") }),
     };
-    bind().map_err(|error| StartError::Listen { address, error })
+    let mut refused = String::new();
+    for candidate in candidates {
+        match bind(candidate) {
+            Ok(bound) => return Ok(bound),
+            Err(error) => refused = sys::error_text(&error),
+        }
+    }
+    Err(StartError::Listen { reason: format!(" {address}: bind: {refused}"), address })
 }
 
-fn announce(identity: &Identity, log: &Log) {
+fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = TcpListener::bind(address)?;
+    sys::sockets::accept_undelayed(&socket)?;
+    let bound = socket.local_addr()?;
+    Ok((socket, bound))
+}
+
+fn announce(id: &str, name: &str, log: &Log) {
     log.info(format_args!("Starting nats-server"));
     log.info(format_args!("  Version:  {NATS_VERSION}"));
     log.info(format_args!("  Git:      [not set]"));
     log.info(format_args!("  Midge:    {}", env!("CARGO_PKG_VERSION")));
-    log.info(format_args!("  Name:     {}", identity.name));
-    log.info(format_args!("  ID:       {}", identity.id));
+    log.info(format_args!("  Name:     {name}"));
+    log.info(format_args!("  ID:       {id}"));
 }
 
 /// `host:port`, with brackets around an IPv6 host.
@@ -163,7 +168,7 @@ fn default_workers() -> usize {
 
 fn random() -> io::Result<u64> {
     let mut bytes = [0; 8];
-    crate::sys::random::fill(&mut bytes)?;
+    sys::random::fill(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
 }
 
@@ -172,7 +177,7 @@ fn server_id() -> io::Result<String> {
     const SERVER: u8 = 13 << 3;
     let mut bytes = [0; 35];
     bytes[0] = SERVER;
-    crate::sys::random::fill(&mut bytes[1..33])?;
+    sys::random::fill(&mut bytes[1..33])?;
     let check = crc16(&bytes[..33]);
     bytes[33..].copy_from_slice(&check.to_le_bytes());
     Ok(base32(&bytes))

@@ -13,8 +13,8 @@ use std::net::SocketAddr;
 pub enum State {
     /// Operations are taken and messages are sent.
     Open,
-    /// Nothing more is taken or queued; what waits is being sent.
-    Flushing(Reason),
+    /// Nothing more is taken or queued; what waits is being sent, for so many looks at its progress more.
+    Flushing(Reason, u8),
     /// All was sent and our side is shut; input is discarded for a moment so that the peer reads the end.
     Lingering,
     /// The socket is to be dropped.
@@ -147,7 +147,7 @@ pub struct Client {
     pub traffic: Traffic,
     /// Bytes written to the socket.
     pub written: u64,
-    /// `written` when the batch under way will have been taken.
+    /// `written` when the batch under way will have been taken; of a closing connection, at the last look at it.
     pub write_mark: u64,
     /// What it waits for.
     pub due: Due,

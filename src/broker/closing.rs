@@ -1,6 +1,6 @@
 //! The end of connections. Only here does a connection leave the open state; the owner drops the socket when told.
 
-use super::client::{Partial, State};
+use super::client::{NEVER, Partial, State};
 use super::deliver::Local;
 use super::reason::Reason;
 use super::{Action, Broker};
@@ -11,8 +11,11 @@ use std::sync::atomic::Ordering;
 /// How long a peer has to read what we last said before its connection goes.
 pub const LINGER_MS: u64 = 100;
 
-/// How long a closing connection may take to accept what waits for it.
+/// A closing connection must take some of what waits for it in this time.
 const FLUSH_MS: u64 = 1000;
+
+/// And all of it in so many times that.
+const FLUSHES_MAX: u8 = 10;
 
 impl Local {
     /// Ends a connection: its interest goes at once, what waits is sent where the reason allows it, with `error` last.
@@ -30,7 +33,9 @@ impl Local {
         if self.shared.log.debug_on() {
             self.shared.log.debug(format_args!("{client} - Client connection closed: {}", reason.text()));
         }
-        client.state = State::Flushing(reason);
+        client.state = State::Flushing(reason, FLUSHES_MAX);
+        client.write_mark = client.written;
+        client.due.write = NEVER;
         client.partial = Partial::default();
         client.backlog = None;
         self.disturbances += 1;
@@ -43,6 +48,19 @@ impl Local {
             self.rearm(key);
         } else {
             self.drop_now(key);
+        }
+    }
+
+    /// The time of a closing connection is over: it gets more only if it is still sending what waits, and gets on.
+    pub(super) fn close_overdue(&mut self, key: u32) {
+        let client = &mut self.clients[key as usize];
+        match client.state {
+            State::Flushing(reason, looks) if looks > 1 && client.written > client.write_mark => {
+                client.state = State::Flushing(reason, looks - 1);
+                client.write_mark = client.written;
+                client.due.close = self.now + FLUSH_MS;
+            }
+            _ => self.drop_now(key),
         }
     }
 
@@ -87,7 +105,7 @@ impl Broker {
             State::Open => self.local.close(key, Reason::ClientClosed, None),
             // It has read the end: nothing to wait for.
             State::Lingering => self.local.drop_now(key),
-            State::Flushing(_) | State::Gone => {}
+            State::Flushing(..) | State::Gone => {}
         }
     }
 

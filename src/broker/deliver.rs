@@ -291,13 +291,13 @@ impl Local {
         match client.state {
             State::Open | State::Lingering => Flushed::Stay,
             State::Gone => Flushed::Drop,
-            State::Flushing(reason) if reason.lingers() => {
+            State::Flushing(reason, _) if reason.lingers() => {
                 client.state = State::Lingering;
                 client.due.close = self.now + super::closing::LINGER_MS;
                 self.rearm(key);
                 Flushed::HalfClose
             }
-            State::Flushing(_) => Flushed::Drop,
+            State::Flushing(..) => Flushed::Drop,
         }
     }
 

@@ -442,7 +442,7 @@ impl Broker {
         let client = &self.local.clients[key as usize];
         match client.state {
             State::Open => client.held_by == 0,
-            State::Flushing(_) | State::Lingering => true,
+            State::Flushing(..) | State::Lingering => true,
             State::Gone => false,
         }
     }

@@ -27,6 +27,9 @@ impl Local {
     pub fn blocked(&mut self, key: u32) {
         let deadline = self.now + self.shared.options.write_deadline.as_millis() as u64;
         let client = &mut self.clients[key as usize];
+        if !client.is_open() {
+            return;
+        }
         if client.due.write == NEVER || client.written >= client.write_mark {
             client.write_mark = client.written + client.out.bytes() as u64;
             client.due.write = deadline;
@@ -108,7 +111,7 @@ impl Broker {
         client.armed = NEVER;
         let due = client.due;
         if due.close <= now {
-            return self.local.drop_now(key);
+            self.local.close_overdue(key);
         }
         if due.stall <= now {
             self.local.look_at_stall(key);

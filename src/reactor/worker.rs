@@ -119,10 +119,10 @@ impl Worker {
         })
     }
 
-    /// Works until told to shut down.
+    /// Works until told to shut down, and then until every connection has what waited for it, or too long.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
-        while !self.ending {
+        while !self.ending || self.sockets.iter().any(Option::is_some) {
             let throttled = self.mailboxes.iter().any(|mailbox| mailbox.is_full());
             let wait = self.wait(throttled);
             if let Err(error) = self.poll.poll(&mut events, wait)
@@ -241,10 +241,12 @@ impl Worker {
             for letter in letters {
                 match letter {
                     Letter::Mail(mail) => self.broker.receive_mail(mail),
-                    Letter::Connection(stream, peer) => self.adopt(stream, peer),
+                    Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
+                    Letter::Connection(..) => {}
                     Letter::ShutDown => {
                         self.broker.shut_down();
                         self.ending = true;
+                        self.listener = None;
                     }
                 }
                 if self.broker.should_flush() {

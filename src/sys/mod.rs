@@ -19,6 +19,14 @@ pub fn is_terminal(stream: &impl IsTerminal) -> bool {
     stream.is_terminal()
 }
 
+/// What the system calls an error, worded as Go programs word it: `address already in use`.
+pub fn error_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error ").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
 /// Waits until `stream` takes bytes again or is broken, however long that is. For threads that may block.
 ///
 /// # Errors
@@ -34,5 +42,16 @@ pub fn wait_writable(stream: &impl AsFd) -> io::Result<()> {
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_worded_like_gos() {
+        assert_eq!(error_text(&io::Error::from_raw_os_error(libc::EADDRINUSE)), "address already in use");
+        assert_eq!(error_text(&io::Error::other("Odd")), "odd");
     }
 }

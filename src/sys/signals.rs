@@ -54,7 +54,7 @@ impl fmt::Display for Signal {
     }
 }
 
-/// Blocks every signal of [`Signal::ALL`] in the calling thread and ignores SIGPIPE in the process.
+/// Blocks every signal of [`Signal::ALL`] in the calling thread and ignores SIGPIPE and SIGALRM in the process.
 ///
 /// Call it in the main thread before any other is started: threads inherit what is blocked, and a signal that one of
 /// them did not block would end the process instead of reaching [`wait`].
@@ -69,8 +69,10 @@ pub fn block() -> io::Result<()> {
             0 => {}
             code => return Err(io::Error::from_raw_os_error(code)),
         }
-        if libc::signal(libc::SIGPIPE, libc::SIG_IGN) == libc::SIG_ERR {
-            return Err(io::Error::last_os_error());
+        for ignored in [libc::SIGPIPE, libc::SIGALRM] {
+            if libc::signal(ignored, libc::SIG_IGN) == libc::SIG_ERR {
+                return Err(io::Error::last_os_error());
+            }
         }
     }
     Ok(())

@@ -66,7 +66,7 @@ fn the_end_does_not_wait_for_frozen_readers() {
 fn signals_that_do_not_end_it_do_no_harm() {
     let server = Process::with_workers(2);
     let mut bystanders = Bystanders::connect(server.address());
-    for signal in ["PIPE", "USR1", "HUP"] {
+    for signal in ["PIPE", "ALRM", "USR1", "HUP"] {
         server.signal(signal);
         bystanders.exchange();
     }
@@ -95,5 +95,30 @@ fn a_silent_peer_is_stale_and_those_that_answer_stay() {
         assert_eq!(String::from_utf8_lossy(&trickle.rest()), end);
         trickling.join().expect("it is cut off");
         bystanders.stop();
+    });
+}
+
+#[test]
+fn readers_that_are_behind_still_get_all_when_the_server_ends() {
+    const MESSAGES: usize = 600;
+    with_each_worker_count(|workers| {
+        let mut server = Process::with_workers(workers);
+        let mut slow = Peer::connect_narrow(server.address());
+        slow.subscribe("last");
+        let mut publisher = Peer::connect(server.address());
+        let payload = vec![b'x'; 16 * 1024];
+        for _ in 0..MESSAGES {
+            publisher.publish("last", &payload);
+        }
+        publisher.round_trip();
+        // More waits for it now than the system takes from the server at once.
+        server.signal("TERM");
+        server.wait_log("Initiating Shutdown...");
+        let mut slow = slow.buffered(64 * 1024);
+        for _ in 0..MESSAGES {
+            slow.expect_message("last", &payload);
+        }
+        assert_eq!(slow.rest_in_order(), b"");
+        assert_eq!(server.wait_end().code(), Some(0));
     });
 }
