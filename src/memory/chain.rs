@@ -68,19 +68,22 @@ pub struct Pool {
     free_count: usize,
     /// Free slots without memory.
     bare: u32,
+    /// Blocks with memory of their own, in use or free.
+    own_count: usize,
+    /// Blocks in chains, of either kind.
     used_count: usize,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { blocks: Vec::new(), free: NONE, free_count: 0, bare: NONE, used_count: 0 }
+        Self { blocks: Vec::new(), free: NONE, free_count: 0, bare: NONE, own_count: 0, used_count: 0 }
     }
 }
 
 impl Pool {
     /// Bytes of memory the pool holds, free blocks included, shared payloads not.
     pub fn bytes(&self) -> usize {
-        (self.used_count + self.free_count) * BLOCK_BYTES
+        self.own_count * BLOCK_BYTES
     }
 
     /// Gives the memory of free blocks back, but for `keep` of them.
@@ -93,6 +96,7 @@ impl Pool {
             let block = &mut self.blocks[at as usize];
             self.free = block.next;
             self.free_count -= 1;
+            self.own_count -= 1;
             block.data = Data::Nothing;
             block.next = self.bare;
             self.bare = at;
@@ -213,12 +217,13 @@ impl Pool {
             (block.start, block.end, block.next) = (0, 0, NONE);
             return at;
         }
+        self.own_count += 1;
         let data = Data::Own(Box::new([0; BLOCK_BYTES]));
         self.take_bare(Block { data, start: 0, end: 0, next: NONE })
     }
 
     fn take_bare(&mut self, block: Block) -> u32 {
-        self.used_count += usize::from(matches!(block.data, Data::Own(_)));
+        self.used_count += 1;
         if let Some(slot) = self.blocks.get_mut(self.bare as usize) {
             let at = self.bare;
             self.bare = slot.next;
@@ -230,13 +235,13 @@ impl Pool {
     }
 
     fn give(&mut self, at: u32) {
+        self.used_count -= 1;
         let block = &mut self.blocks[at as usize];
         match block.data {
             Data::Own(_) => {
                 block.next = self.free;
                 self.free = at;
                 self.free_count += 1;
-                self.used_count -= 1;
             }
             _ => {
                 block.data = Data::Nothing;
@@ -332,6 +337,20 @@ mod tests {
         }
         assert_eq!(got, want);
         assert_eq!(pool.used_count, 0);
+    }
+
+    /// Only blocks with memory of their own counted as used, so what a chain shared was forgotten.
+    #[test]
+    fn giving_memory_back_leaves_shared_payloads_in_their_chains() {
+        let mut pool = Pool::default();
+        let mut chain = Chain::default();
+        pool.append_shared(&mut chain, &Arc::from(&b"shared"[..]));
+        pool.trim(0);
+        assert_eq!(content(&pool, &chain), b"shared");
+        pool.append(&mut chain, [b" and owned"]);
+        pool.consume(&mut chain, 10);
+        pool.trim(0);
+        assert_eq!(content(&pool, &chain), b" owned"[..]);
     }
 
     #[test]
