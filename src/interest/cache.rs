@@ -108,7 +108,7 @@ impl Cache {
             _ => {
                 set.turned_away = tag;
                 self.crowded += 1;
-                return self.fill(self.slots.len() - 1, interest, account, subject, hash);
+                return self.pass(interest, account, subject, hash);
             }
         };
         set.tags[way] = tag;
@@ -135,6 +135,14 @@ impl Cache {
             }
             slot.stamp = stamp;
         }
+        at as u32
+    }
+
+    /// Finds who wants a subject that is turned away. It is not said in the slot what it is about, so nobody finds it
+    /// there again, and it does not count as kept.
+    fn pass(&mut self, interest: &Interest, account: AccountId, subject: &[u8], hash: u64) -> u32 {
+        let at = self.slots.len() - 1;
+        interest.find(account, subject, hash, self.worker, &mut self.slots[at].matched);
         at as u32
     }
 
@@ -175,7 +183,7 @@ impl Cache {
                 self.keep(slot);
             }
         }
-        self.targets = self.slots.iter().map(|slot| slot.matched.len()).sum();
+        self.targets = self.slots[..count].iter().map(|slot| slot.matched.len()).sum();
     }
 
     /// Puts a result into its set, in the place of another if need be.
