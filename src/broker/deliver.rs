@@ -289,8 +289,8 @@ impl Local {
     pub fn flushed(&mut self, key: u32) -> Flushed {
         let client = &mut self.clients[key as usize];
         match client.state {
-            State::Open | State::Lingering => Flushed::Stay,
-            State::Gone => Flushed::Drop,
+            // Who is gone was said so once, as an action: a second time could hit the next connection with the key.
+            State::Open | State::Lingering | State::Gone => Flushed::Stay,
             State::Flushing(reason, _) if reason.lingers() => {
                 client.state = State::Lingering;
                 client.due.close = self.now + super::closing::LINGER_MS;

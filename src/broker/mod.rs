@@ -206,6 +206,11 @@ impl Broker {
         self.local.clients.get(key as usize)
     }
 
+    /// The number of the connection that has this key now.
+    pub fn cid(&self, key: u32) -> Option<u64> {
+        self.client(key).map(|client| client.cid)
+    }
+
     /// Keys of all connections.
     pub fn keys(&self) -> Vec<u32> {
         self.local.clients.iter().map(|(key, _)| key as u32).collect()

@@ -28,7 +28,7 @@ pub struct Options {
     pub max_payload: usize,
     /// The most bytes that may wait for one client.
     pub max_pending: usize,
-    /// How long a write to a client may make no progress.
+    /// How long a client may take for what was waiting for it when a write could not go on.
     pub write_deadline: Duration,
     /// The most clients at a time; 0 refuses every one.
     pub max_connections: usize,

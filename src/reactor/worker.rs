@@ -304,7 +304,12 @@ impl Worker {
         };
         // What other workers posted before this peer could write goes first: see the flush barrier in the crate page.
         if self.mailboxes[self.number].is_filled() {
+            let cid = self.broker.cid(key);
             self.take_letters();
+            // A letter may have ended this connection, and another may have brought a new one with its key.
+            if self.broker.cid(key) != cid {
+                return;
+            }
         }
         self.trim_at = self.trim_at.or(Some(self.now + TRIM_MS));
         self.broker.filled(key, bytes.min(room_bytes));

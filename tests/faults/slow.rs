@@ -118,6 +118,28 @@ fn a_publisher_is_free_again_when_the_reader_that_held_it_is_gone() {
     });
 }
 
+/// What another worker had for it ended the connection between reading its bytes and working on them.
+#[test]
+fn a_reader_that_is_cut_while_it_is_being_read_from_hurts_nobody() {
+    with_each_worker_count(|workers| {
+        let settings = Settings::parse("max_pending=1048576").unwrap();
+        let server = Midge::start(workers, &settings).unwrap();
+        let bystanders = Bystanders::connect(server.address()).keep_busy();
+        for _ in 0..40 {
+            let mut frozen = Peer::connect_narrow(server.address());
+            frozen.subscribe("flood");
+            let mut writer = frozen.writer();
+            let talking = thread::spawn(move || {
+                let talk = "PUB to.nobody 5000\r\n".to_string() + &"x".repeat(5000) + "\r\n";
+                while std::io::Write::write_all(&mut writer, talk.as_bytes()).is_ok() {}
+            });
+            publish_flood(server.address(), 600);
+            talking.join().expect("its connection ends");
+        }
+        bystanders.stop();
+    });
+}
+
 #[test]
 fn a_peer_that_never_takes_its_answers_is_bounded() {
     with_each_worker_count(|workers| {
