@@ -1,1 +1,15 @@
+//! Brokers driven without sockets, threads or a real clock.
+//!
+//! - [`world`]: brokers, and what the reactor would be to them: pipes, mailboxes, timers
+//! - [`model`]: the naive broker, a list of subscriptions and a loop
+//! - [`delivery`]: random work for both, from a seed
+//! - [`timing`]: what becomes due, by a clock turned by hand
+//! - [`limits`]: what a connection may cost, and what is left when it is gone
 
+mod delivery;
+mod dice;
+mod limits;
+mod model;
+mod operations;
+mod timing;
+mod world;

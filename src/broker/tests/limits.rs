@@ -1,0 +1,126 @@
+//! What a connection may cost, and what is left when it is gone.
+
+use super::world::World;
+use crate::config::Options;
+use crate::interest::GLOBAL_ACCOUNT;
+use crate::log::Log;
+
+fn world(options: Options) -> World {
+    World::new(2, options, Log::quiet(), 7)
+}
+
+#[test]
+fn one_connection_too_many_is_told_so() {
+    let mut world = world(Options { max_connections: 2, ..Options::default() });
+    let clients = [world.client(0, ""), world.client(1, "")];
+    let refused = world.accept(0);
+    let heard = world.hear(refused);
+    assert!(heard.starts_with("INFO ") && heard.ends_with("\r\n-ERR 'maximum connections exceeded'\r\n"), "{heard}");
+    assert!(world.peers[refused].half_closed);
+    world.pass(100);
+    assert!(world.peers[refused].dropped);
+    world.end(clients[0]);
+    world.settle();
+    world.client(0, "");
+}
+
+#[test]
+fn a_reader_past_max_pending_is_cut_and_its_interest_goes() {
+    for worker in [0, 1] {
+        let mut world = world(Options { max_pending: 10_000, no_fast_producer_stall: false, ..Options::default() });
+        let reader = world.client(0, "");
+        world.say(reader, "SUB a 1\r\nSUB b 2\r\n");
+        world.make_room(reader, 0);
+        let publisher = world.client(worker, "");
+        let publish = format!("PUB a 1000\r\n{}\r\n", "x".repeat(1000));
+        for _ in 0..12 {
+            world.say(publisher, &publish);
+            world.pass(100);
+            world.settle();
+        }
+        assert!(world.peers[reader].dropped);
+        assert_eq!(world.brokers[0].local.slow_consumers, 1);
+        assert_eq!(world.shared.interest.count(GLOBAL_ACCOUNT), 0);
+        world.say(publisher, "PING\r\n");
+        assert_eq!(world.hear(publisher), "PONG\r\n");
+    }
+}
+
+#[test]
+fn without_stalling_a_reader_that_is_behind_loses_messages_and_stays() {
+    let mut world = world(Options { max_pending: 10_000, no_fast_producer_stall: true, ..Options::default() });
+    let reader = world.client(0, "");
+    world.say(reader, "SUB a 1\r\n");
+    world.make_room(reader, 0);
+    let publisher = world.client(1, "");
+    let publish = format!("PUB a 1000\r\n{}\r\n", "x".repeat(1000));
+    world.say(publisher, &publish.repeat(50));
+    world.say(publisher, "PING\r\n");
+    assert_eq!(world.hear(publisher), "PONG\r\n");
+    world.make_room(reader, super::world::ENDLESS);
+    let heard = world.hear(reader);
+    assert_eq!(heard.matches("MSG a 1 1000\r\n").count(), 8, "three quarters of the limit, and the one that passes it");
+    world.say(publisher, &publish);
+    assert!(world.hear(reader).starts_with("MSG a 1 1000\r\n"));
+}
+
+#[test]
+fn what_a_turn_may_queue_is_bounded() {
+    let mut world = world(Options::default());
+    let readers: Vec<usize> = (0..50).map(|_| world.client(0, "")).collect();
+    for &reader in &readers {
+        world.say(reader, "SUB a 1\r\n");
+    }
+    let publisher = world.client(0, "");
+    // It would be 50 MB at once.
+    world.send(publisher, &format!("PUB a 1000\r\n{}\r\n", "x".repeat(1000)).repeat(1000).into_bytes());
+    world.turns.clear();
+    while world.peers[publisher].ready {
+        world.read(publisher, usize::MAX, 0);
+        let most = world.turns.iter().map(|turn| turn.queued.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()).max();
+        assert!(most < Some(9 * 1024 * 1024), "{most:?}");
+    }
+    for reader in readers {
+        assert_eq!(world.hear(reader).matches("MSG a 1 1000\r\n").count(), 1000);
+    }
+}
+
+#[test]
+fn a_large_operation_is_kept_only_while_it_comes() {
+    let mut world = world(Options::default());
+    let client = world.client(0, "");
+    world.say(client, &format!("PUB a 500000\r\n{}", "x".repeat(400_000)));
+    let key = world.peers[client].key;
+    let partial = |world: &World| world.brokers[0].client(key).unwrap().partial.buffer.capacity();
+    assert!((400_000..=1_100_000).contains(&partial(&world)), "{}", partial(&world));
+    world.say(client, &format!("{}\r\nPING\r\n", "x".repeat(100_000)));
+    assert_eq!(world.hear(client), "PONG\r\n");
+    assert_eq!(partial(&world), 0);
+}
+
+#[test]
+fn nothing_is_allocated_for_what_is_only_announced() {
+    let mut world = world(Options::default());
+    let client = world.client(0, "");
+    world.say(client, "PUB a 1000000\r\n");
+    let key = world.peers[client].key;
+    let client = world.brokers[0].client(key).unwrap();
+    assert!(client.partial.buffer.capacity() <= 64 * 1024, "{}", client.partial.buffer.capacity());
+}
+
+#[test]
+fn connections_leave_nothing_behind() {
+    let mut world = world(Options::default());
+    for round in 0..100 {
+        let worker = round % 2;
+        let client = world.client(worker, "");
+        for sid in 0..50 {
+            world.say(client, &format!("SUB a.{round}.{sid}.* {sid}\r\nSUB a.> q q{sid}\r\n"));
+        }
+        world.say(client, &format!("PUB a.{round}.1.x 3\r\nabc\r\nPUB x 100\r\nhalf"));
+        world.end(client);
+        world.settle();
+        assert!(world.peers[client].dropped);
+    }
+    world.assert_empty();
+}
