@@ -285,6 +285,10 @@ fn blank_then<'a>(input: &'a [u8], at: usize, then: impl FnOnce(usize) -> Outcom
 /// An operation whose argument is the rest of its line.
 fn text<'a>(input: &'a [u8], at: usize, limits: &Limits, op: impl FnOnce(&'a [u8]) -> Op<'a>) -> Outcome<'a> {
     let start = at + input[at..].iter().take_while(|&&byte| byte == b' ' || byte == b'\t').count();
+    // As for other operations, blanks do not count, but they may not go on for ever either.
+    if start - at > limits.control_line_max {
+        return Outcome::Bad(Bad::ControlLine);
+    }
     let rest = &input[start..];
     // One byte more than the limit for a CR.
     let reach = rest.len().min(limits.control_line_max + 2);
@@ -296,10 +300,7 @@ fn text<'a>(input: &'a [u8], at: usize, limits: &Limits, op: impl FnOnce(&'a [u8
             }
             Done(op(line), start + end + 1)
         }
-        // Blanks before the argument do not count, but they may not go on for ever either.
-        None if rest.len() > limits.control_line_max + 1 || start - at > limits.control_line_max => {
-            Outcome::Bad(Bad::ControlLine)
-        }
+        None if rest.len() > limits.control_line_max + 1 => Outcome::Bad(Bad::ControlLine),
         None => More(0),
     }
 }
@@ -340,7 +341,8 @@ fn arguments<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Result<Argum
     loop {
         let end = token_end(input, at);
         if found.count == 0 {
-            if end == at && end - start > limits.control_line_max {
+            // Blanks before the first argument do not count, but they may not go on for ever either.
+            if at - start > limits.control_line_max {
                 return Err(Outcome::Bad(Bad::ControlLine));
             }
             found.line.0 = at;

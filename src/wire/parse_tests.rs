@@ -173,6 +173,26 @@ fn the_control_line_is_bounded_whole_or_not() {
     }
 }
 
+/// A line with too many blanks was refused only if it was cut behind them.
+#[test]
+fn blanks_in_front_are_bounded_wherever_the_line_is_cut() {
+    let limits = Limits { control_line_max: 16, ..LIMITS };
+    for (op, argument) in [("SUB ", "a 1\r\n"), ("PUB ", "a 0\r\n\r\n"), ("CONNECT", "{}\r\n"), ("PING", "\r\n")] {
+        for blanks in 14..20 {
+            let input = format!("{op}{}{argument}", " ".repeat(blanks));
+            let fits = blanks <= 16;
+            assert_eq!(matches!(parse(input.as_bytes(), &limits), Done(..)), fits, "{input:?}");
+            for cut in 0..input.len() {
+                let outcome = parse(&input.as_bytes()[..cut], &limits);
+                let late = cut > op.len() + 16;
+                let want =
+                    if fits || !late { matches!(outcome, More(_)) } else { outcome == Outcome::Bad(Bad::ControlLine) };
+                assert!(want, "{:?}: {outcome:?}", &input[..cut]);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_payload_is_bounded_before_it_comes() {
     let limits = Limits { payload_max: 10, ..LIMITS };
