@@ -14,19 +14,23 @@ build:
 run:
 	$(CARGO) run --release --bin midge
 
-# Everything: formatting and lints, unit and integration tests, the transcripts against the official server too, and
-# real clients of four languages.
-test: lint unit reference clients
+# Everything: formatting and lints, unit and integration tests, a short run of the fuzz targets, the transcripts against
+# the official server too, and real clients of four languages.
+test: lint unit fuzz reference clients
 
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
 	cd perf && $(CARGO) fmt --check && $(CARGO) clippy --all-targets -- -D warnings
+	cd tests/fuzz && $(CARGO) fmt --check
 
 unit:
 	$(CARGO) test
 	cd perf && $(CARGO) test
+
+fuzz:
+	tests/fuzz/run
 
 # The same transcripts against the official server, where its package can be had: this proves the expectations.
 reference:
@@ -49,4 +53,5 @@ install: build
 clean:
 	$(CARGO) clean
 	cd perf && $(CARGO) clean
+	cd tests/fuzz && $(CARGO) clean
 	rm -rf tests/.env perf/cache
