@@ -267,6 +267,11 @@ impl Local {
         Some(key)
     }
 
+    /// True if bytes wait to be written to a connection.
+    pub fn has_output(&self, key: u32) -> bool {
+        !self.clients[key as usize].out.is_empty()
+    }
+
     /// The first bytes to write to a connection; returns how many slices were set.
     pub fn output<'a>(&'a self, key: u32, slices: &mut [IoSlice<'a>]) -> usize {
         self.pool.slices(&self.clients[key as usize].out, slices)

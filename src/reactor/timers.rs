@@ -23,13 +23,15 @@ pub struct Timers {
     slots: Box<[u32]>,
     /// The tick up to which the wheel was turned.
     tick: u64,
+    /// No slot before this tick has a timer. It may be too early after a timer was taken back.
+    earliest: u64,
     count: usize,
 }
 
 impl Timers {
     /// None set.
     pub fn new(now: u64) -> Self {
-        Self { entries: Vec::new(), slots: vec![NONE; SLOTS].into(), tick: now / TICK_MS, count: 0 }
+        Self { entries: Vec::new(), slots: vec![NONE; SLOTS].into(), tick: now / TICK_MS, earliest: 0, count: 0 }
     }
 
     /// Sets the timer of `key`, instead of the one that was set.
@@ -46,6 +48,7 @@ impl Timers {
             after.previous = key;
         }
         self.entries[key as usize] = Entry { due, previous: NONE, next, slot: slot as u32 };
+        self.earliest = if self.count == 0 { tick } else { self.earliest.min(tick) };
         self.count += 1;
     }
 
@@ -69,7 +72,7 @@ impl Timers {
     /// Turns the wheel up to `now` and appends the keys whose time has come.
     pub fn take_due(&mut self, now: u64, out: &mut Vec<u32>) {
         let end = now / TICK_MS;
-        if self.count == 0 {
+        if self.count == 0 || end < self.earliest {
             self.tick = self.tick.max(end);
             return;
         }
@@ -89,15 +92,13 @@ impl Timers {
                 key = next;
             }
         }
+        let ahead = (1..SLOTS as u64).find(|ahead| self.slots[(self.tick + ahead) as usize % SLOTS] != NONE);
+        self.earliest = self.tick + ahead.unwrap_or_default();
     }
 
     /// Milliseconds until [`take_due`](Self::take_due) should be called again.
     pub fn wait(&self, now: u64) -> Option<u64> {
-        if self.count == 0 {
-            return None;
-        }
-        let ahead = (1..SLOTS as u64).find(|ahead| self.slots[(self.tick + ahead) as usize % SLOTS] != NONE)?;
-        Some(((self.tick + ahead) * TICK_MS).saturating_sub(now))
+        (self.count > 0).then(|| (self.earliest * TICK_MS).saturating_sub(now))
     }
 }
 

@@ -344,12 +344,9 @@ impl Worker {
     /// Writes what a connection has until all is written or the socket takes no more.
     fn write(&mut self, key: u32) {
         let Some(socket) = &mut self.sockets[key as usize] else { return };
-        loop {
+        while self.broker.local().has_output(key) {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let count = self.broker.local().output(key, &mut slices);
-            if count == 0 {
-                break;
-            }
             match socket.write(&slices[..count]) {
                 Ok(Some(bytes)) => self.broker.local().wrote(key, bytes),
                 Ok(None) => return self.broker.local().blocked(key),

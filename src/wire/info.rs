@@ -40,10 +40,14 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Room for nearly every line.
+const LINE_BYTES: usize = 512;
+
 impl Info<'_> {
     /// The whole line; the blank before the CRLF is part of it.
     pub fn line(&self) -> Vec<u8> {
-        let mut line = b"INFO ".to_vec();
+        let mut line = Vec::with_capacity(LINE_BYTES);
+        line.extend_from_slice(b"INFO ");
         serde_json::to_writer(&mut line, self).expect("strings and numbers can be written to memory");
         line.extend_from_slice(b" \r\n");
         line
