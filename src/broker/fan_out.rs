@@ -11,7 +11,7 @@
 use super::client::Publisher;
 use super::deliver::{Local, Queued};
 use super::{Broker, TURN_OUTPUT_MAX};
-use crate::interest::{AccountId, Target};
+use crate::interest::{AccountId, Shape, Target};
 use crate::memory::Text;
 use crate::wire::{Limits, Message, PlainPublish, plain_publish};
 use std::iter;
@@ -42,7 +42,7 @@ impl Broker {
     #[inline(always)]
     pub(super) fn is_fan_out(&self, place: u32) -> bool {
         let matched = self.cache.matched(place);
-        matched.plain.len() >= TARGETS_MIN && !matched.has_more()
+        matched.shape == Shape::Several && matched.plain.len() >= TARGETS_MIN
     }
 
     /// Delivers `first`, and with it what follows in `input` as long as it is the same but for the payload. Returns the

@@ -3,7 +3,7 @@
 use super::Broker;
 use super::client::Publisher;
 use super::mail::{Batch, Entry, Mail, Recipients};
-use crate::interest::{AccountId, Group, Matched};
+use crate::interest::{AccountId, Group, Matched, Shape};
 use crate::wire::{Message, message};
 use std::sync::Arc;
 
@@ -23,11 +23,10 @@ impl Broker {
     /// Delivers a message to those the cache has at `place`.
     #[inline(always)]
     pub(super) fn publish_to(&mut self, from: Publisher, account: AccountId, message: &Message, place: u32) {
-        let matched = self.cache.matched(place);
-        let delivered = match (&matched.plain[..], matched.has_more()) {
-            ([], false) => false,
-            ([only], false) => self.local.deliver(*only, from, message, None),
-            _ => self.publish_to_many(from, account, message, place),
+        let delivered = match self.cache.matched(place).shape {
+            Shape::Nobody => false,
+            Shape::One(only) => self.local.deliver(only, from, message, None),
+            Shape::Several | Shape::Mixed => self.publish_to_many(from, account, message, place),
         };
         if !delivered && message.reply_bytes > 0 {
             self.no_responders(from, account, message);
@@ -44,7 +43,7 @@ impl Broker {
         for &target in &matched.plain {
             delivered |= local.deliver(target, from, message, shared.as_ref());
         }
-        if matched.has_more() {
+        if matched.shape == Shape::Mixed {
             let entry = |to| Entry { publisher: from, account, message: *message, shared: shared.as_ref(), to };
             for &worker in matched.remotes() {
                 local.forward(worker, &entry(Recipients::Plain));
@@ -136,5 +135,5 @@ impl super::Local {
 
 /// The tail as something several receivers can hold together, if that is worth a copy.
 fn share(message: &Message, matched: &Matched) -> Option<Arc<[u8]>> {
-    (message.tail.len() >= SHARE_MIN && matched.len() > 1).then(|| Arc::from(message.tail))
+    (message.tail.len() >= SHARE_MIN && matched.held() > 1).then(|| Arc::from(message.tail))
 }

@@ -148,7 +148,7 @@ impl Cache {
 
     fn fill(&mut self, at: usize, interest: &Interest, account: AccountId, subject: &[u8], hash: u64) -> u32 {
         let slot = &mut self.slots[at];
-        self.targets -= slot.matched.len();
+        self.targets -= slot.matched.held();
         slot.used = true;
         slot.account = account;
         slot.hash = hash;
@@ -157,12 +157,12 @@ impl Cache {
         slot.subject.extend_from_slice(subject);
         slot.stamp = interest.changes.stamp(hash, slot.token_hash);
         interest.find(account, subject, hash, self.worker, &mut slot.matched);
-        self.targets += slot.matched.len();
+        self.targets += slot.matched.held();
         if self.targets > TARGETS_MAX {
             let kept = std::mem::take(&mut self.slots[at]);
             self.trim();
             self.grow();
-            self.targets = kept.matched.len();
+            self.targets = kept.matched.held();
             return self.keep(kept);
         }
         at as u32
@@ -183,7 +183,7 @@ impl Cache {
                 self.keep(slot);
             }
         }
-        self.targets = self.slots[..count].iter().map(|slot| slot.matched.len()).sum();
+        self.targets = self.slots[..count].iter().map(|slot| slot.matched.held()).sum();
     }
 
     /// Puts a result into its set, in the place of another if need be.

@@ -2,9 +2,25 @@
 
 use super::targets::{Entry, Target, Targets};
 
+/// What kind of result it is, told by one look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Nobody wants it.
+    #[default]
+    Nobody,
+    /// One plain subscription of this worker, and nothing else.
+    One(Target),
+    /// Several plain subscriptions of this worker, and nothing else.
+    Several,
+    /// Queue groups or other workers are among those who want it.
+    Mixed,
+}
+
 /// Who gets a message.
 #[derive(Debug, Default)]
 pub struct Matched {
+    /// What there is of the following.
+    pub shape: Shape,
     /// This worker's plain subscriptions.
     pub plain: Vec<Target>,
     /// What else there is; absent for nearly all subjects.
@@ -37,13 +53,8 @@ pub struct Group<'a> {
 }
 
 impl Matched {
-    /// True if nobody at all wants it.
-    pub fn is_empty(&self) -> bool {
-        self.plain.is_empty() && self.more.is_none()
-    }
-
     /// Targets held, as a measure of memory.
-    pub fn len(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.plain.len() + self.more.as_ref().map_or(0, |more| more.members.len() + more.remotes.len())
     }
 
@@ -70,12 +81,6 @@ impl Matched {
         })
     }
 
-    /// True if there are queue groups or other workers to serve.
-    #[inline]
-    pub fn has_more(&self) -> bool {
-        self.more.is_some()
-    }
-
     /// Sets the result to what `find` visits, keeping the memory it has.
     pub fn fill<'a>(&mut self, worker: u8, find: impl FnOnce(&mut dyn FnMut(&'a Entry))) {
         self.plain.clear();
@@ -96,8 +101,14 @@ impl Matched {
             }
         });
         if queues.is_empty() && remotes.is_empty() {
+            self.shape = match self.plain[..] {
+                [] => Shape::Nobody,
+                [only] => Shape::One(only),
+                _ => Shape::Several,
+            };
             return;
         }
+        self.shape = Shape::Mixed;
         queues.sort_unstable_by_key(|(name, _)| *name);
         let mut more = Box::new(More { remotes, ..More::default() });
         for same in queues.chunk_by(|a, b| a.0 == b.0) {

@@ -14,7 +14,7 @@ mod wild;
 pub use cache::Cache;
 pub use changes::Changes;
 pub use index::{Index, NodeId};
-pub use matched::{Group, Matched};
+pub use matched::{Group, Matched, Shape};
 pub use targets::Target;
 
 use crate::wire::subject;

@@ -54,7 +54,13 @@ fn assert_matches(subs: &[Sub], matched: &Matched, subject: &str, worker: u8) {
     let got: BTreeMap<&[u8], Vec<Target>> =
         matched.groups().map(|group| (group.name, sorted(group.members.to_vec()))).collect();
     assert_eq!(got, groups.into_iter().map(|(name, members)| (name, sorted(members))).collect(), "{subject}");
-    assert_eq!(matched.is_empty(), hits().next().is_none(), "{subject}");
+    let shape = match (&matched.plain[..], plain(false).count() + hits().filter(|sub| !sub.queue.is_empty()).count()) {
+        ([], 0) => Shape::Nobody,
+        ([only], 0) => Shape::One(*only),
+        (_, 0) => Shape::Several,
+        _ => Shape::Mixed,
+    };
+    assert_eq!(matched.shape, shape, "{subject}");
 }
 
 #[test]
