@@ -18,6 +18,9 @@ pub(super) const SLOTS_MAX: usize = 16 * 1024;
 /// Targets in all results together; past that the cache starts anew.
 const TARGETS_MAX: usize = 1 << 20;
 
+/// Cost of searches after which it is time to look whether others wait.
+const COST_MAX: usize = 1 << 20;
+
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     used: bool,
@@ -57,18 +60,31 @@ pub struct Cache {
     /// Subjects that found their set full since the table grew.
     crowded: usize,
     targets: usize,
+    /// What searches have cost since that was asked for last.
+    cost: usize,
 }
 
 impl Cache {
     /// An empty cache of the given worker.
     pub fn new(worker: u8) -> Self {
-        Self { worker, sets: Vec::new(), slots: Vec::new(), crowded: 0, targets: 0 }
+        Self { worker, sets: Vec::new(), slots: Vec::new(), crowded: 0, targets: 0, cost: 0 }
     }
 
     /// The result at a place that [`place`](Self::place) gave, until the next call of it.
     #[inline]
     pub fn matched(&self, place: u32) -> &Matched {
         &self.slots[place as usize].matched
+    }
+
+    /// What the searches since the last call cost, in bytes of output that take about as long.
+    pub fn take_cost(&mut self) -> usize {
+        std::mem::take(&mut self.cost)
+    }
+
+    /// True if that is so much that others should have their turn.
+    #[inline]
+    pub fn is_costly(&self) -> bool {
+        self.cost > COST_MAX
     }
 
     /// Where the fresh result for this subject is. `hint` is where the caller found its last one: a publisher that
@@ -142,7 +158,7 @@ impl Cache {
     /// there again, and it does not count as kept.
     fn pass(&mut self, interest: &Interest, account: AccountId, subject: &[u8], hash: u64) -> u32 {
         let at = self.slots.len() - 1;
-        interest.find(account, subject, hash, self.worker, &mut self.slots[at].matched);
+        self.cost += interest.find(account, subject, hash, self.worker, &mut self.slots[at].matched);
         at as u32
     }
 
@@ -156,7 +172,7 @@ impl Cache {
         slot.subject.clear();
         slot.subject.extend_from_slice(subject);
         slot.stamp = interest.changes.stamp(hash, slot.token_hash);
-        interest.find(account, subject, hash, self.worker, &mut slot.matched);
+        self.cost += interest.find(account, subject, hash, self.worker, &mut slot.matched);
         self.targets += slot.matched.held();
         if self.targets > TARGETS_MAX {
             let kept = std::mem::take(&mut self.slots[at]);

@@ -34,18 +34,33 @@ pub struct Index {
     by_subject: Table,
     wild: Wild,
     count: usize,
+    /// Literals removed since the slab was shrunk last.
+    removed: usize,
     hash: SubjectHash,
 }
 
 impl Index {
     /// An empty one.
     pub fn new(hash: SubjectHash) -> Self {
-        Self { literals: Slab::new(), by_subject: Table::default(), wild: Wild::new(hash.clone()), count: 0, hash }
+        Self {
+            literals: Slab::new(),
+            by_subject: Table::default(),
+            wild: Wild::new(hash.clone()),
+            count: 0,
+            removed: 0,
+            hash,
+        }
     }
 
     /// Subscriptions.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// Literal subjects there is room for.
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.literals.capacity()
     }
 
     /// Adds a subscription; `queue` is empty for a plain one.
@@ -82,14 +97,18 @@ impl Index {
     }
 
     fn remove_literal(&mut self, at: u32, queue: &[u8], target: Target) -> bool {
-        let Self { literals, by_subject, hash, .. } = self;
+        let Self { literals, by_subject, hash, removed, .. } = self;
         let literal = &mut literals[at as usize];
         let found = literal.entry.remove(queue, target);
         if literal.entry.is_empty() {
             by_subject.remove(hash.of(literal.subject.bytes()), at);
             literals.remove(at as usize);
-            if literals.capacity() > SHRINK_MIN && literals.len() < literals.capacity() / 8 {
+            *removed += 1;
+            // Shrinking walks over all slots and may find the last ones in use, so it has to be earned by removals.
+            let slots = literals.capacity();
+            if slots > SHRINK_MIN && literals.len() < slots / 8 && *removed > slots / 8 {
                 literals.shrink_to_fit();
+                *removed = 0;
             }
         }
         found
@@ -103,13 +122,15 @@ impl Index {
         }
     }
 
-    /// Visits every place that a message published to `subject` is for. `key` is the subject's hash.
-    pub fn find<'a>(&'a self, subject: &[u8], key: u64, visit: &mut dyn FnMut(&'a Entry)) {
+    /// Visits every place that a message published to `subject` is for. `key` is the subject's hash. Returns how many
+    /// places of the trie it looked at.
+    pub fn find<'a>(&'a self, subject: &[u8], key: u64, visit: &mut dyn FnMut(&'a Entry)) -> usize {
         if let Some(at) = self.by_subject.find(key, |at| same(self.literals[at as usize].subject.bytes(), subject)) {
             visit(&self.literals[at as usize].entry);
         }
-        if !self.wild.is_empty() && subject::is_well_formed(subject) {
-            self.wild.find(subject, visit);
+        if self.wild.is_empty() || !subject::is_well_formed(subject) {
+            return 0;
         }
+        self.wild.find(subject, visit)
     }
 }

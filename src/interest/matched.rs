@@ -81,15 +81,17 @@ impl Matched {
         })
     }
 
-    /// Sets the result to what `find` visits, keeping the memory it has.
-    pub fn fill<'a>(&mut self, worker: u8, find: impl FnOnce(&mut dyn FnMut(&'a Entry))) {
+    /// Sets the result to what `find` visits, keeping the memory it has. Returns how many targets it saw.
+    pub fn fill<'a>(&mut self, worker: u8, find: impl FnOnce(&mut dyn FnMut(&'a Entry))) -> usize {
         self.plain.clear();
         self.more = None;
         let mut remotes: Vec<u8> = Vec::new();
         let mut queues: Vec<(&'a [u8], &'a Targets)> = Vec::new();
         let plain = &mut self.plain;
+        let mut seen = 0;
         find(&mut |entry| {
             entry.plain.each(|target| {
+                seen += 1;
                 if target.worker() == worker {
                     plain.push(target);
                 } else if !remotes.contains(&target.worker()) {
@@ -106,7 +108,7 @@ impl Matched {
                 [only] => Shape::One(only),
                 _ => Shape::Several,
             };
-            return;
+            return seen;
         }
         self.shape = Shape::Mixed;
         queues.sort_unstable_by_key(|(name, _)| *name);
@@ -116,6 +118,8 @@ impl Matched {
             same.iter().for_each(|(_, targets)| targets.each(|target| more.members.push(target)));
             more.groups.push(GroupRange { members_end: more.members.len(), names_end: more.names.len() });
         }
+        seen += more.members.len();
         self.more = Some(more);
+        seen
     }
 }

@@ -28,6 +28,10 @@ pub type AccountId = u32;
 /// The account of clients that name none.
 pub const GLOBAL_ACCOUNT: AccountId = 0;
 
+/// What a trie node and a target found cost, in bytes of output that take about as long.
+const NODE_COST: usize = 32;
+const TARGET_COST: usize = 8;
+
 /// One separate subject space.
 #[derive(Debug)]
 pub struct Account {
@@ -78,10 +82,13 @@ impl Interest {
         self.note(&pattern);
     }
 
-    /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's.
-    pub fn find(&self, account: AccountId, subject: &[u8], hash: u64, worker: u8, out: &mut Matched) {
+    /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's. Returns what the
+    /// search cost, in bytes of output that take about as long.
+    pub fn find(&self, account: AccountId, subject: &[u8], hash: u64, worker: u8, out: &mut Matched) -> usize {
         let index = self.account(account).index.read().unwrap_or_else(PoisonError::into_inner);
-        out.fill(worker, |visit| index.find(subject, hash, visit));
+        let mut nodes = 0;
+        let targets = out.fill(worker, |visit| nodes = index.find(subject, hash, visit));
+        nodes * NODE_COST + targets * TARGET_COST
     }
 
     /// Subscriptions of an account.

@@ -187,3 +187,34 @@ fn subjects_published_once_push_no_result_out() {
     }
     assert_eq!(places(&mut cache), before);
 }
+
+/// The search went down by recursion, once for each `*`.
+#[test]
+fn a_pattern_of_any_length_is_found() {
+    let interest = Interest::new(1);
+    let target = Target::new(0, 1, 0);
+    let subject = vec!["a"; 100_000].join(".");
+    for pattern in [vec!["*"; 100_000].join("."), vec!["a", "*"].repeat(50_000).join("."), subject.clone()] {
+        interest.insert(GLOBAL_ACCOUNT, pattern.as_bytes(), b"", target);
+    }
+    let mut matched = Matched::default();
+    interest.find(GLOBAL_ACCOUNT, subject.as_bytes(), interest.hash.of(subject.as_bytes()), 0, &mut matched);
+    assert_eq!(matched.plain, [target; 3]);
+}
+
+/// Each removal at the end shrank the table anew, and walked over all of it.
+#[test]
+fn a_table_that_empties_is_shrunk_a_few_times_only() {
+    let interest = Interest::new(1);
+    let target = Target::new(0, 1, 0);
+    let insert = |number: usize| interest.insert(GLOBAL_ACCOUNT, format!("a.{number}").as_bytes(), b"", target);
+    let mut nodes: Vec<NodeId> = (0..20_000).map(insert).collect();
+    let last = nodes.split_off(nodes.len() / 8 * 7);
+    let mut capacities = Vec::new();
+    for node in nodes.into_iter().chain(last.into_iter().rev()) {
+        interest.remove(GLOBAL_ACCOUNT, node, b"", target);
+        capacities.push(interest.account(GLOBAL_ACCOUNT).index.read().unwrap().capacity());
+    }
+    capacities.dedup();
+    assert!((2..20).contains(&capacities.len()), "{capacities:?}");
+}

@@ -129,28 +129,35 @@ impl Wild {
         tokens.join(&b'.')
     }
 
-    /// `subject` must be well formed.
-    pub fn find<'a>(&'a self, subject: &[u8], visit: &mut dyn FnMut(&'a Entry)) {
-        self.descend(ROOT, Some(subject), visit);
-    }
-
-    /// Recursion goes as deep as there are `*` on one path, which the length of a control line bounds.
-    fn descend<'a>(&'a self, mut at: u32, mut rest: Option<&[u8]>, visit: &mut dyn FnMut(&'a Entry)) {
-        loop {
+    /// Visits all that match; returns how many nodes it looked at. `subject` must be well formed.
+    pub fn find<'a>(&'a self, subject: &[u8], visit: &mut dyn FnMut(&'a Entry)) -> usize {
+        // Where a `*` and a literal token both lead on, the `*` is gone back to: memory instead of recursion, because the
+        // peer decides how often that happens.
+        let mut later: Vec<(u32, Option<&[u8]>)> = Vec::new();
+        let mut next = Some((ROOT, Some(subject)));
+        let mut nodes = 0;
+        while let Some((at, rest)) = next {
+            nodes += 1;
             let node = &self.nodes[at as usize];
-            let Some(tokens) = rest else { return visit(&node.entry) };
+            let Some(tokens) = rest else {
+                visit(&node.entry);
+                next = later.pop();
+                continue;
+            };
             if node.rest != NONE {
                 visit(&self.nodes[node.rest as usize].entry);
             }
             let token = subject::first_token(tokens);
-            rest = tokens.get(token.len() + 1..);
-            if node.star != NONE {
-                self.descend(node.star, rest, visit);
-            }
-            match self.literal_child(at, token) {
-                Some(child) => at = child,
-                None => return,
-            }
+            let rest = tokens.get(token.len() + 1..);
+            let star = (node.star != NONE).then_some((node.star, rest));
+            next = match (self.literal_child(at, token).map(|child| (child, rest)), star) {
+                (Some(literal), Some(star)) => {
+                    later.push(star);
+                    Some(literal)
+                }
+                (literal, star) => literal.or(star).or_else(|| later.pop()),
+            };
         }
+        nodes
     }
 }
