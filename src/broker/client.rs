@@ -84,6 +84,8 @@ pub struct Stall {
     pub waiting: Vec<Publisher>,
     /// `written` at the last look.
     pub written_mark: u64,
+    /// Looks at it until it must have caught up.
+    pub looks_left: u8,
     /// It made no progress: nobody waits until it has.
     pub given_up: bool,
 }
@@ -119,6 +121,8 @@ pub struct Client {
     pub state: State,
     /// Next in the list of connections with something to flush, or `CLEAN`.
     pub dirty_next: u32,
+    /// The one before it in that list, or `LAST` for the first.
+    pub dirty_previous: u32,
     /// CONNECT's option, as the next four.
     pub verbose: bool,
     /// See [`Connect`].
@@ -177,7 +181,7 @@ pub struct Client {
 
 /// Not in the list of connections to flush.
 pub const CLEAN: u32 = u32::MAX - 1;
-/// Last in that list.
+/// The end of that list.
 pub const LAST: u32 = u32::MAX;
 
 impl Client {
@@ -188,6 +192,7 @@ impl Client {
             out: Chain::default(),
             state: State::Open,
             dirty_next: CLEAN,
+            dirty_previous: LAST,
             verbose: implied.verbose,
             pedantic: implied.pedantic,
             echo: implied.echo,

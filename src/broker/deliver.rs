@@ -80,7 +80,7 @@ pub struct Local {
     /// Messages being packed, by receiving worker.
     batches: Vec<Batch>,
     buffers: Spares,
-    /// Bytes queued since the last flush.
+    /// Bytes queued since the last flush, and other work in that measure.
     pub(super) turn_output: usize,
     /// Past these many pending bytes a receiver slows its publishers down.
     pub(super) stall_bytes: usize,
@@ -135,7 +135,7 @@ impl Local {
         let Some(sub) = subs.get_mut(target) else { return false };
         let key = sub.client;
         let client = &mut clients[key as usize];
-        if !client.echo && from.key == key && from.worker == self.worker {
+        if !client.echo && from.key == key && from.worker == self.worker && from.cid == client.cid {
             return false;
         }
         if client.out.bytes() > self.stall_bytes {
@@ -187,6 +187,11 @@ impl Local {
         if queued.pending > self.pending_max {
             self.close_slow(key);
         }
+    }
+
+    /// Counts work that queued nothing as if it had queued so many bytes, so that it ends the turn all the same.
+    pub(super) fn charge(&mut self, bytes: usize) {
+        self.turn_output = self.turn_output.saturating_add(bytes);
     }
 
     /// Queues bytes of the server's own to a connection.
@@ -251,6 +256,10 @@ impl Local {
         let client = &mut self.clients[key as usize];
         if client.dirty_next == CLEAN {
             client.dirty_next = self.dirty;
+            client.dirty_previous = LAST;
+            if let Some(after) = self.clients.get_mut(self.dirty as usize) {
+                after.dirty_previous = key;
+            }
             self.dirty = key;
         }
     }
@@ -264,6 +273,9 @@ impl Local {
             return None;
         };
         self.dirty = std::mem::replace(&mut client.dirty_next, CLEAN);
+        if let Some(first) = self.clients.get_mut(self.dirty as usize) {
+            first.dirty_previous = LAST;
+        }
         Some(key)
     }
 
@@ -307,20 +319,14 @@ impl Local {
     }
 
     pub(super) fn forget(&mut self, key: u32) {
-        // The list of those to flush is singly linked; whoever is on it is taken off by walking it, which is rare.
-        if self.clients[key as usize].dirty_next != CLEAN {
-            let after = self.clients[key as usize].dirty_next;
-            let mut at = self.dirty;
-            if at == key {
-                self.dirty = after;
-            } else {
-                while let Some(client) = self.clients.get_mut(at as usize) {
-                    if client.dirty_next == key {
-                        client.dirty_next = after;
-                        break;
-                    }
-                    at = client.dirty_next;
-                }
+        let Client { dirty_next: after, dirty_previous: before, .. } = self.clients[key as usize];
+        if after != CLEAN {
+            match self.clients.get_mut(before as usize) {
+                Some(before) => before.dirty_next = after,
+                None => self.dirty = after,
+            }
+            if let Some(after) = self.clients.get_mut(after as usize) {
+                after.dirty_previous = before;
             }
         }
         let mut client = self.clients.remove(key as usize);

@@ -113,32 +113,43 @@ impl Batch {
         }
     }
 
-    /// Its messages, in the order they were added.
+    /// The first message behind the first `done` bytes of the batch, and how many bytes are done with it; messages come in
+    /// the order they were added.
+    pub fn entry(&self, done: usize) -> Option<(Entry<'_>, usize)> {
+        let mut rest = &self.bytes[done..];
+        if rest.is_empty() {
+            return None;
+        }
+        let mut numbers = [0u32; 10];
+        for number in &mut numbers {
+            *number = u32::from_le_bytes(take(&mut rest));
+        }
+        let [subject, tail, reply_bytes, header_bytes, total_bytes, shared, group, account, key, worker] = numbers;
+        let cid = u64::from_le_bytes(take(&mut rest));
+        let member = Target::from_bytes(take(&mut rest));
+        let subject = take_slice(&mut rest, subject as usize);
+        let to = match group {
+            NONE => Recipients::Plain,
+            len => Recipients::Member(member, take_slice(&mut rest, len as usize)),
+        };
+        let shared = self.shared.get(shared as usize);
+        let tail = match shared {
+            Some(shared) => &shared[..],
+            None => take_slice(&mut rest, tail as usize),
+        };
+        let message = Message { subject, tail, reply_bytes, header_bytes, total_bytes };
+        let publisher = Publisher { worker: worker as u8, key, cid };
+        Some((Entry { publisher, account, message, shared, to }, self.bytes.len() - rest.len()))
+    }
+
+    /// All its messages.
+    #[cfg(test)]
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut rest = &self.bytes[..];
+        let mut done = 0;
         std::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let mut numbers = [0u32; 10];
-            for number in &mut numbers {
-                *number = u32::from_le_bytes(take(&mut rest));
-            }
-            let [subject, tail, reply_bytes, header_bytes, total_bytes, shared, group, account, key, worker] = numbers;
-            let cid = u64::from_le_bytes(take(&mut rest));
-            let member = Target::from_bytes(take(&mut rest));
-            let subject = take_slice(&mut rest, subject as usize);
-            let to = match group {
-                NONE => Recipients::Plain,
-                len => Recipients::Member(member, take_slice(&mut rest, len as usize)),
-            };
-            let shared = self.shared.get(shared as usize);
-            let tail = match shared {
-                Some(shared) => &shared[..],
-                None => take_slice(&mut rest, tail as usize),
-            };
-            let message = Message { subject, tail, reply_bytes, header_bytes, total_bytes };
-            Some(Entry { publisher: Publisher { worker: worker as u8, key, cid }, account, message, shared, to })
+            let (entry, next) = self.entry(done)?;
+            done = next;
+            Some(entry)
         })
     }
 }

@@ -144,6 +144,8 @@ pub struct Broker {
     scratch: Vec<u8>,
     /// Where the cache had the subject of the last message from another worker.
     mail_hint: u32,
+    /// A batch that is not delivered whole, and how many bytes of it are.
+    batch_in_hand: Option<(mail::Batch, usize)>,
     limits: Limits,
     /// Messages of one run to one subject, while they are being fanned out.
     run: Vec<fan_out::Tail>,
@@ -164,6 +166,7 @@ impl Broker {
             spares: Spares::new(16, 256 * 1024),
             scratch: Vec::new(),
             mail_hint: 0,
+            batch_in_hand: None,
             limits,
             run: Vec::new(),
             shared,
@@ -177,11 +180,13 @@ impl Broker {
 
     /// A new connection. It may be refused, which the peer is told in the usual way.
     pub fn accept(&mut self, peer: SocketAddr) -> u32 {
+        // A socket for both families shows IPv4 addresses mapped into IPv6.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let now = self.local.now;
         let ping_at = now + self.shared.options.ping_interval.as_millis() as u64;
         let key = self.local.clients.insert(Client::new(peer, cid, now, ping_at)) as u32;
-        let line = self.shared.info(cid, &peer.ip().to_canonical().to_string()).line();
+        let line = self.shared.info(cid, &peer.ip().to_string()).line();
         self.local.send(key, [&line]);
         let client = &self.local.clients[key as usize];
         if self.shared.log.debug_on() {
@@ -226,7 +231,7 @@ impl Broker {
         &mut self.local
     }
 
-    /// True if more was queued than should be before it is written.
+    /// True if more was queued, or done, than should be before output is written.
     #[inline]
     pub fn should_flush(&self) -> bool {
         self.local.turn_output > TURN_OUTPUT_MAX

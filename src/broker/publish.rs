@@ -3,12 +3,15 @@
 use super::Broker;
 use super::client::Publisher;
 use super::mail::{Batch, Entry, Mail, Recipients};
-use crate::interest::{AccountId, Group, Matched, Shape};
+use crate::interest::{AccountId, Group, Matched, Shape, Target};
 use crate::wire::{Message, message};
 use std::sync::Arc;
 
 /// A tail this large is shared by its receivers instead of being copied to each, if it has several.
 const SHARE_MIN: usize = 4 * 1024;
+
+/// What a subscription that does not take a message counts as, in bytes of output: about the time it costs.
+const REFUSAL_BYTES: usize = 64;
 
 impl Broker {
     /// Delivers a message of a connection of this worker. `hint` is where the cache had its last subject; returns
@@ -16,6 +19,7 @@ impl Broker {
     #[inline(always)]
     pub(super) fn publish(&mut self, from: Publisher, account: AccountId, message: &Message, hint: u32) -> u32 {
         let place = self.cache.place(&self.shared.interest, account, message.subject, hint);
+        self.local.charge(self.cache.take_cost());
         self.publish_to(from, account, message, place);
         place
     }
@@ -41,7 +45,10 @@ impl Broker {
         let shared = share(message, matched);
         let mut delivered = false;
         for &target in &matched.plain {
-            delivered |= local.deliver(target, from, message, shared.as_ref());
+            match local.deliver(target, from, message, shared.as_ref()) {
+                true => delivered = true,
+                false => local.charge(REFUSAL_BYTES),
+            }
         }
         if matched.shape == Shape::Mixed {
             let entry = |to| Entry { publisher: from, account, message: *message, shared: shared.as_ref(), to };
@@ -50,7 +57,8 @@ impl Broker {
                 delivered = true;
             }
             for group in matched.groups() {
-                delivered |= local.choose(random, &group, &entry(Recipients::Member(group.members[0], group.name)));
+                delivered |=
+                    local.choose(random, &group, &entry(Recipients::Member(group.members[0], group.name)), true);
             }
         }
         delivered
@@ -65,7 +73,8 @@ impl Broker {
         let mut matched = Matched::default();
         let interest = &self.shared.interest;
         let hash = interest.subject_hash().of(message.reply());
-        interest.find(account, message.reply(), hash, self.local.worker, &mut matched);
+        let cost = interest.find(account, message.reply(), hash, self.local.worker, &mut matched);
+        self.local.charge(cost);
         for target in matched.plain {
             if let Some(sub) = self.local.subs.get_mut(target)
                 && sub.client == from.key
@@ -76,58 +85,92 @@ impl Broker {
         }
     }
 
-    /// A letter from another worker's broker.
+    /// A letter from another worker's broker. If it causes more output than should be queued at once, the rest of it
+    /// waits for [`work_off_mail`](Self::work_off_mail), which is to be called before the next letter is given.
     pub fn receive_mail(&mut self, mail: Mail) {
         match mail {
-            Mail::Messages(batch) => self.receive_batch(batch),
+            Mail::Messages(batch) => self.deliver_batch(batch, 0),
             Mail::Hold(publisher) => self.local.hold(publisher),
             Mail::Release(publisher) => self.local.release(publisher),
         }
     }
 
-    fn receive_batch(&mut self, batch: Batch) {
-        for entry in batch.entries() {
-            let Entry { publisher, account, message, .. } = entry;
-            if let Recipients::Member(target, _) = entry.to
-                && self.local.deliver(target, publisher, &message, entry.shared)
-            {
-                continue;
+    /// Goes on with the last letter.
+    pub fn work_off_mail(&mut self) {
+        if let Some((batch, done)) = self.batch_in_hand.take() {
+            self.deliver_batch(batch, done);
+        }
+    }
+
+    /// Delivers what is behind the first `done` bytes of a batch.
+    fn deliver_batch(&mut self, batch: Batch, mut done: usize) {
+        while let Some((entry, next)) = batch.entry(done) {
+            if self.should_flush() {
+                self.batch_in_hand = Some((batch, done));
+                return;
             }
-            let interest = &self.shared.interest;
-            self.mail_hint = self.cache.place(interest, account, message.subject, self.mail_hint);
-            let matched = self.cache.matched(self.mail_hint);
             match entry.to {
-                Recipients::Plain => {
-                    for &target in &matched.plain {
-                        self.local.deliver(target, publisher, &message, entry.shared);
-                    }
-                }
-                // The chosen member has gone since; the group may have others.
-                Recipients::Member(_, name) => {
-                    if let Some(group) = matched.groups().find(|group| group.name == name) {
-                        self.local.choose(&mut self.random, &group, &entry);
-                    }
-                }
+                Recipients::Plain => self.deliver_plain(&entry),
+                Recipients::Member(target, name) => self.deliver_to_member(&entry, target, name),
             }
+            done = next;
         }
         self.local.recycle(batch);
+    }
+
+    fn deliver_plain(&mut self, entry: &Entry) {
+        let place = self.place_of(entry);
+        let matched = self.cache.matched(place);
+        for &target in &matched.plain {
+            if !self.local.deliver(target, entry.publisher, &entry.message, entry.shared) {
+                self.local.charge(REFUSAL_BYTES);
+            }
+        }
+    }
+
+    /// Another worker chose this member. If it has gone since, the group may have others anywhere; by then a later message
+    /// may have overtaken this one. If it does not want the message, only those here are asked, unless this is the
+    /// publisher's own worker: so no message goes to and fro for ever.
+    fn deliver_to_member(&mut self, entry: &Entry, target: Target, name: &[u8]) {
+        let is_gone = self.local.subs.get(target).is_none();
+        let anywhere = is_gone || entry.publisher.worker == self.local.worker;
+        if self.local.deliver(target, entry.publisher, &entry.message, entry.shared) {
+            return;
+        }
+        let place = self.place_of(entry);
+        let matched = self.cache.matched(place);
+        if let Some(group) = matched.groups().find(|group| group.name == name) {
+            self.local.choose(&mut self.random, &group, entry, anywhere);
+        }
+    }
+
+    fn place_of(&mut self, entry: &Entry) -> u32 {
+        let Entry { account, message, .. } = entry;
+        self.mail_hint = self.cache.place(&self.shared.interest, *account, message.subject, self.mail_hint);
+        self.local.charge(self.cache.take_cost());
+        self.mail_hint
     }
 }
 
 impl super::Local {
-    /// Gives a message to one member of a queue group: from a random one on, the first that takes it.
-    fn choose(&mut self, random: &mut super::Random, group: &Group, entry: &Entry) -> bool {
+    /// Gives a message to one member of a queue group: from a random one on, the first that takes it. The member may be
+    /// another worker's if it may be `anywhere`.
+    fn choose(&mut self, random: &mut super::Random, group: &Group, entry: &Entry, anywhere: bool) -> bool {
         let count = group.members.len();
         let start = random.below(count);
         for at in (start..count).chain(0..start) {
             let target = group.members[at];
             if target.worker() != self.worker {
+                if !anywhere {
+                    continue;
+                }
                 self.forward(target.worker(), &Entry { to: Recipients::Member(target, group.name), ..*entry });
                 return true;
             }
             if self.deliver(target, entry.publisher, &entry.message, entry.shared) {
                 return true;
             }
+            self.charge(REFUSAL_BYTES);
         }
         false
     }
@@ -135,5 +178,6 @@ impl super::Local {
 
 /// The tail as something several receivers can hold together, if that is worth a copy.
 fn share(message: &Message, matched: &Matched) -> Option<Arc<[u8]>> {
-    (message.tail.len() >= SHARE_MIN && matched.held() > 1).then(|| Arc::from(message.tail))
+    let has_several = matched.held() > 1 || !matched.remotes().is_empty();
+    (message.tail.len() >= SHARE_MIN && has_several).then(|| Arc::from(message.tail))
 }

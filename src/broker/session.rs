@@ -144,10 +144,11 @@ impl Broker {
             } else {
                 self.publish_to(from, account, &message, hint);
             }
-            if self.should_flush() || self.local.disturbances != disturbances {
+            if self.should_flush() || self.cache.is_costly() || self.local.disturbances != disturbances {
                 break;
             }
         }
+        self.local.charge(self.cache.take_cost());
         if messages > 0 {
             let now = self.local.now;
             let client = &mut self.local.clients[key as usize];
@@ -354,7 +355,7 @@ impl Broker {
             if client.protocol == 0 {
                 return;
             }
-            let (cid, ip, account) = (client.cid, client.peer.ip().to_canonical().to_string(), client.account);
+            let (cid, ip, account) = (client.cid, client.peer.ip().to_string(), client.account);
             let mut info = self.shared.info(cid, &ip);
             info.connect_info = true;
             info.remote_account = Some(&self.shared.interest.account(account).name);
@@ -389,7 +390,11 @@ impl Broker {
         let says_something = [&name, &lang, &version].iter().any(|text| !text.is_empty());
         client.label = says_something.then(|| Box::new(Label { version, lang, name }));
         if let Some((error, reason)) = refusal {
-            self.shared.log.about(Level::Error, client, format_args!("{}", error.text()));
+            let text = match reason {
+                Reason::AuthenticationFailure => "authentication error".into(),
+                _ => error.text(),
+            };
+            self.shared.log.about(Level::Error, client, format_args!("{text}"));
             return self.local.close(key, reason, Some(error));
         }
         client.protocol = protocol as u8;

@@ -20,6 +20,10 @@ const LOOK_MS: u64 = 100;
 /// Bytes it must have taken in that time to go on holding them.
 const PROGRESS_BYTES: u64 = 640 * 1024;
 
+/// Looks until it must have caught up, enough for `max_pending` at that rate by default: a reader that is given more all
+/// the time, by its own doing maybe, may take much and never catch up.
+const LOOKS_MAX: u8 = 100;
+
 /// Pending bytes past which deliveries to a receiver are no longer simply queued.
 pub fn threshold(options: &Options) -> usize {
     let most = options.max_pending / 4 * 3;
@@ -36,11 +40,11 @@ impl Local {
         }
         let client = &mut self.clients[receiver as usize];
         let written = client.written;
-        let stall = client
-            .stall
-            .get_or_insert_with(|| Box::new(Stall { waiting: Vec::new(), written_mark: written, given_up: false }));
+        let stall = client.stall.get_or_insert_with(|| {
+            Box::new(Stall { waiting: Vec::new(), written_mark: written, looks_left: LOOKS_MAX, given_up: false })
+        });
         if stall.given_up {
-            if written - stall.written_mark < PROGRESS_BYTES {
+            if written - stall.written_mark < PROGRESS_BYTES || stall.looks_left == 0 {
                 return true;
             }
             stall.given_up = false;
@@ -81,7 +85,8 @@ impl Local {
         let client = &mut self.clients[receiver as usize];
         client.due.stall = NEVER;
         let Some(stall) = &mut client.stall else { return };
-        if client.written - stall.written_mark >= PROGRESS_BYTES {
+        stall.looks_left = stall.looks_left.saturating_sub(1);
+        if client.written - stall.written_mark >= PROGRESS_BYTES && stall.looks_left > 0 {
             client.due.stall = self.now + LOOK_MS;
         } else {
             stall.given_up = true;
@@ -97,6 +102,10 @@ impl Local {
     fn tell(&mut self, publisher: Publisher, mail: fn(Publisher) -> Mail) {
         let mail = mail(publisher);
         if publisher.worker != self.worker {
+            if matches!(mail, Mail::Hold(_)) {
+                // It is posted before more is delivered: a publisher of another worker is to hear of it soon.
+                self.charge(super::TURN_OUTPUT_MAX + 1);
+            }
             return self.mail.push((publisher.worker, mail));
         }
         match mail {

@@ -29,8 +29,11 @@ const SLICES_MAX: usize = 64;
 /// Readiness taken from one poll.
 const EVENTS_MAX: usize = 1024;
 
-/// How often memory that a busy time left behind is given back.
+/// How long after the first work memory that a busy time left behind is given back.
 const TRIM_MS: u64 = 5_000;
+
+/// Bytes read in that time from which on the busy time is not over.
+const BUSY_BYTES: usize = 4 * 1024 * 1024;
 
 const MAILBOX: Token = Token(usize::MAX - 1);
 const LISTENER: Token = Token(usize::MAX - 2);
@@ -70,6 +73,8 @@ pub struct Worker {
     log: Log,
     /// When memory is given back next; none if there was no work since the last time.
     trim_at: Option<u64>,
+    /// Bytes read since memory was given back or kept last.
+    bytes_read: usize,
     ending: bool,
 }
 
@@ -115,6 +120,7 @@ impl Worker {
             now,
             log,
             trim_at: None,
+            bytes_read: 0,
             ending: false,
         })
     }
@@ -123,7 +129,7 @@ impl Worker {
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         while !self.ending || self.sockets.iter().any(Option::is_some) {
-            let throttled = self.mailboxes.iter().any(|mailbox| mailbox.is_full());
+            let throttled = self.is_throttled();
             let wait = self.wait(throttled);
             if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != io::ErrorKind::Interrupted
@@ -143,6 +149,13 @@ impl Worker {
             self.flush();
             self.trim();
         }
+    }
+
+    /// True if another worker's mailbox is so full that nothing more should be caused for it. What waits for this worker
+    /// is no reason not to read: it is taken first in any case.
+    fn is_throttled(&self) -> bool {
+        let others = self.mailboxes.iter().enumerate().filter(|(number, _)| *number != self.number);
+        others.into_iter().any(|(_, mailbox)| mailbox.is_full())
     }
 
     /// How long the poll may wait.
@@ -231,30 +244,34 @@ impl Worker {
         self.act();
     }
 
+    /// Takes what is in the mailbox now. What comes meanwhile is for the next turn, or senders that are quick would keep
+    /// this worker from its own connections.
     fn take_letters(&mut self) {
-        let own = Arc::clone(&self.mailboxes[self.number]);
-        while own.is_filled() {
-            let mut letters = Vec::new();
-            if own.empty(&mut letters) {
-                self.mailboxes.iter().for_each(|mailbox| mailbox.wake());
-            }
-            for letter in letters {
-                match letter {
-                    Letter::Mail(mail) => self.broker.receive_mail(mail),
-                    Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
-                    Letter::Connection(..) => {}
-                    Letter::ShutDown => {
-                        self.broker.shut_down();
-                        self.ending = true;
-                        self.listener = None;
-                    }
-                }
-                if self.broker.should_flush() {
-                    self.flush();
-                }
-            }
-            self.act();
+        if !self.mailboxes[self.number].is_filled() {
+            return;
         }
+        self.trim_at = self.trim_at.or(Some(self.now + TRIM_MS));
+        let mut letters = Vec::new();
+        if self.mailboxes[self.number].empty(&mut letters) {
+            self.mailboxes.iter().for_each(|mailbox| mailbox.wake());
+        }
+        for letter in letters {
+            match letter {
+                Letter::Mail(mail) => self.broker.receive_mail(mail),
+                Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
+                Letter::Connection(..) => {}
+                Letter::ShutDown => {
+                    self.broker.shut_down();
+                    self.ending = true;
+                    self.listener = None;
+                }
+            }
+            while self.broker.should_flush() {
+                self.flush();
+                self.broker.work_off_mail();
+            }
+        }
+        self.act();
     }
 
     fn fire_timers(&mut self) {
@@ -268,9 +285,14 @@ impl Worker {
 
     fn read_ready(&mut self) {
         for _ in 0..self.ready.len().min(READS_MAX) {
+            if self.is_throttled() {
+                break;
+            }
             let Some(key) = self.ready.pop_front() else { break };
-            if let Some(Some(socket)) = self.sockets.get_mut(key as usize) {
-                socket.queued = false;
+            // A connection that was dropped may have left its key here, and another may have that key now.
+            if let Some(Some(socket)) = self.sockets.get_mut(key as usize)
+                && std::mem::take(&mut socket.queued)
+            {
                 self.read(key);
             }
         }
@@ -312,6 +334,7 @@ impl Worker {
             }
         }
         self.trim_at = self.trim_at.or(Some(self.now + TRIM_MS));
+        self.bytes_read = self.bytes_read.saturating_add(bytes);
         self.broker.filled(key, bytes.min(room_bytes));
         self.broker.receive(key, &self.scratch[..bytes.saturating_sub(room_bytes)]);
         self.after_input(key);
@@ -330,15 +353,21 @@ impl Worker {
 
     /// Sends the mail, then writes to every connection that has something to be written.
     fn flush(&mut self) {
-        for (worker, mail) in self.broker.local().take_mail() {
-            self.mailboxes[worker as usize].post(Letter::Mail(mail));
-        }
+        self.post_mail();
         while let Some(key) = self.broker.local().next_dirty() {
             if let Some(Some(Socket { blocked: false, .. })) = self.sockets.get(key as usize) {
                 self.write(key);
             }
         }
         self.act();
+        // Readers that have caught up let publishers of other workers go.
+        self.post_mail();
+    }
+
+    fn post_mail(&mut self) {
+        for (worker, mail) in self.broker.local().take_mail() {
+            self.mailboxes[worker as usize].post(Letter::Mail(mail));
+        }
     }
 
     /// Writes what a connection has until all is written or the socket takes no more.
@@ -376,10 +405,7 @@ impl Worker {
 
     fn drop_socket(&mut self, key: u32) {
         // Closing the descriptor, of which there is only one, takes it from the poll: no call for that.
-        if let Some(socket) = self.sockets[key as usize].take() {
-            if socket.queued {
-                self.ready.retain(|&other| other != key);
-            }
+        if self.sockets[key as usize].take().is_some() {
             self.timers.clear(key);
             self.broker.forget(key);
             self.mailboxes[self.number].count_out();
@@ -388,7 +414,12 @@ impl Worker {
 
     /// Gives memory back some time after work was done.
     fn trim(&mut self) {
-        if self.trim_at.is_some_and(|at| at <= self.now) {
+        if self.trim_at.is_none_or(|at| at > self.now) {
+            return;
+        }
+        if std::mem::take(&mut self.bytes_read) > BUSY_BYTES {
+            self.trim_at = Some(self.now + TRIM_MS);
+        } else {
             self.trim_at = None;
             self.broker.trim();
             crate::sys::memory::trim();

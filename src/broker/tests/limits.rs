@@ -66,23 +66,74 @@ fn without_stalling_a_reader_that_is_behind_loses_messages_and_stays() {
 
 #[test]
 fn what_a_turn_may_queue_is_bounded() {
-    let mut world = world(Options::default());
-    let readers: Vec<usize> = (0..50).map(|_| world.client(0, "")).collect();
-    for &reader in &readers {
-        world.say(reader, "SUB a 1\r\n");
+    for worker in [0, 1] {
+        let mut world = world(Options::default());
+        let readers: Vec<usize> = (0..50).map(|_| world.client(0, "")).collect();
+        for &reader in &readers {
+            world.say(reader, "SUB a 1\r\n");
+        }
+        let publisher = world.client(worker, "");
+        world.turns.clear();
+        // It would be 50 MB at once.
+        world.say(publisher, &format!("PUB a 1000\r\n{}\r\n", "x".repeat(1000)).repeat(1000));
+        let most = world.turns.iter().map(|turn| turn.queued.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()).max();
+        assert!(most < Some(9 * 1024 * 1024), "{most:?} at once, from worker {worker}");
+        for reader in readers {
+            assert_eq!(world.hear(reader).matches("MSG a 1 1000\r\n").count(), 1000);
+        }
+    }
+}
+
+#[test]
+fn receivers_of_a_large_message_hold_it_together() {
+    for worker in [0, 1] {
+        let mut world = world(Options::default());
+        for _ in 0..50 {
+            let reader = world.client(0, "");
+            world.say(reader, "SUB a 1\r\n");
+            world.make_room(reader, 0);
+        }
+        let publisher = world.client(worker, "");
+        world.say(publisher, &format!("PUB a 100000\r\n{}\r\n", "x".repeat(100_000)));
+        let bytes = world.brokers[0].local.pool.bytes();
+        assert!(bytes < 1_000_000, "{bytes} bytes, from worker {worker}");
+    }
+}
+
+/// Only what was queued ended a turn, so that deliveries nobody took, and searches, went on for seconds.
+#[test]
+fn work_that_queues_nothing_ends_a_turn_too() {
+    let many = |text: &str| (0..2000).map(|sid| text.replace("{sid}", &sid.to_string())).collect::<String>();
+    for (own, others, publish) in [
+        ("SUB x {sid}\r\n", "", "PUB x 0\r\n\r\n"),
+        ("SUB x group {sid}\r\n", "", "PUB x 0\r\n\r\n"),
+        ("", "SUB x {sid}\r\n", "PUB none x 0\r\n\r\n"),
+        ("", "SUB x group {sid}\r\n", "SUB x group y\r\nUNSUB y\r\nPUB x 0\r\n\r\n"),
+    ] {
+        let mut world = world(Options::default());
+        let other = world.client(1, "");
+        world.say(other, &many(others));
+        let client = world.client(0, ",\"echo\":false,\"headers\":true,\"no_responders\":true");
+        world.say(client, &many(own));
+        world.send(client, &publish.repeat(60_000 / publish.len()).into_bytes());
+        world.read(client, usize::MAX, 0);
+        assert!(world.brokers[0].has_backlog(world.peers[client].key), "{publish:?} was worked on to its end at once");
+    }
+}
+
+/// Each of two workers gave it to the other's member, which did not take it either.
+#[test]
+fn a_message_that_no_member_of_a_group_takes_does_not_go_to_and_fro() {
+    let mut world = world(Options { max_pending: 10_000, no_fast_producer_stall: true, ..Options::default() });
+    for worker in [0, 1] {
+        let member = world.client(worker, "");
+        world.say(member, "SUB a group 1\r\nSUB b 2\r\n");
+        world.make_room(member, 0);
     }
     let publisher = world.client(0, "");
-    // It would be 50 MB at once.
-    world.send(publisher, &format!("PUB a 1000\r\n{}\r\n", "x".repeat(1000)).repeat(1000).into_bytes());
-    world.turns.clear();
-    while world.peers[publisher].ready {
-        world.read(publisher, usize::MAX, 0);
-        let most = world.turns.iter().map(|turn| turn.queued.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()).max();
-        assert!(most < Some(9 * 1024 * 1024), "{most:?}");
-    }
-    for reader in readers {
-        assert_eq!(world.hear(reader).matches("MSG a 1 1000\r\n").count(), 1000);
-    }
+    world.say(publisher, &format!("PUB b 1000\r\n{}\r\n", "x".repeat(1000)).repeat(20));
+    world.say(publisher, "PUB a 1\r\nx\r\nPING\r\n");
+    assert_eq!(world.hear(publisher), "PONG\r\n");
 }
 
 #[test]

@@ -255,6 +255,27 @@ fn a_reader_that_goes_lets_its_publishers_go() {
     }
 }
 
+/// It had only to take much: what it was given meanwhile did not count.
+#[test]
+fn a_reader_that_never_catches_up_holds_nobody_for_ever() {
+    for worker in [0, 1] {
+        let (mut world, reader, publisher) = holding(worker);
+        let publish = format!("PUB a 700000\r\n{}\r\n", "x".repeat(700_000));
+        let mut tenths = 0;
+        while held(&world, publisher) > 0 && tenths < 200 {
+            let another = world.client(1 - worker, "");
+            world.say(another, &publish);
+            world.make_room(reader, 700_000);
+            world.pass(100);
+            world.settle();
+            tenths += 1;
+        }
+        assert!((50..=100).contains(&tenths), "{tenths}");
+        world.say(publisher, "PUB a 1\r\nx\r\n");
+        assert_eq!(held(&world, publisher), 0, "it is not held again");
+    }
+}
+
 #[test]
 fn a_held_publisher_is_not_stale() {
     let mut world = pinging();

@@ -67,7 +67,7 @@ pub enum Event {
     Posted { from: usize, to: usize, parcels: Vec<Parcel> },
     /// All that a worker had to give away was posted.
     PostedAll { from: usize },
-    /// A worker was given a letter.
+    /// A worker delivered some messages of a letter.
     Taken { worker: usize, parcels: Vec<Parcel> },
     /// A connection's timer went off.
     Fired,
@@ -215,11 +215,19 @@ impl World {
     pub fn take_letters(&mut self, worker: usize, count: usize) {
         for _ in 0..count {
             let Some(mail) = self.mailboxes[worker].pop_front() else { break };
-            let parcels = parcels(&mail);
+            let mut waiting = parcels(&mail);
             self.brokers[worker].receive_mail(mail);
-            self.note(worker, Event::Taken { worker, parcels });
-            if self.brokers[worker].should_flush() {
+            loop {
+                let left = self.brokers[worker].batch_in_hand.as_ref().map_or(0, |(batch, done)| {
+                    std::iter::successors(batch.entry(*done), |(_, next)| batch.entry(*next)).count()
+                });
+                let parcels = waiting.drain(..waiting.len() - left).collect();
+                self.note(worker, Event::Taken { worker, parcels });
+                if !self.brokers[worker].should_flush() {
+                    break;
+                }
                 self.flush(worker);
+                self.brokers[worker].work_off_mail();
             }
             self.act(worker);
         }
@@ -227,14 +235,7 @@ impl World {
 
     /// A worker posts its mail, then writes to everyone it has something for.
     pub fn flush(&mut self, worker: usize) {
-        let posted: Vec<(u8, Mail)> = self.brokers[worker].local().take_mail().collect();
-        for (to, mail) in posted {
-            self.turns.push(Turn {
-                event: Event::Posted { from: worker, to: to.into(), parcels: parcels(&mail) },
-                queued: Vec::new(),
-            });
-            self.mailboxes[usize::from(to)].push_back(mail);
-        }
+        self.post_mail(worker);
         self.turns.push(Turn { event: Event::PostedAll { from: worker }, queued: Vec::new() });
         while let Some(key) = self.brokers[worker].local().next_dirty() {
             if let Some(&peer) = self.keys[worker].get(&key)
@@ -244,6 +245,16 @@ impl World {
             }
         }
         self.act(worker);
+        self.post_mail(worker);
+    }
+
+    fn post_mail(&mut self, worker: usize) {
+        let posted: Vec<(u8, Mail)> = self.brokers[worker].local().take_mail().collect();
+        for (to, mail) in posted {
+            let event = Event::Posted { from: worker, to: to.into(), parcels: parcels(&mail) };
+            self.turns.push(Turn { event, queued: Vec::new() });
+            self.mailboxes[usize::from(to)].push_back(mail);
+        }
     }
 
     /// The socket of a connection takes more, after all that its worker did before is done with.
