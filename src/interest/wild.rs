@@ -134,30 +134,33 @@ impl Wild {
         // Where a `*` and a literal token both lead on, the `*` is gone back to: memory instead of recursion, because the
         // peer decides how often that happens.
         let mut later: Vec<(u32, Option<&[u8]>)> = Vec::new();
-        let mut next = Some((ROOT, Some(subject)));
+        let (mut at, mut rest) = (ROOT, Some(subject));
         let mut nodes = 0;
-        while let Some((at, rest)) = next {
+        loop {
             nodes += 1;
             let node = &self.nodes[at as usize];
-            let Some(tokens) = rest else {
-                visit(&node.entry);
-                next = later.pop();
-                continue;
-            };
-            if node.rest != NONE {
-                visit(&self.nodes[node.rest as usize].entry);
-            }
-            let token = subject::first_token(tokens);
-            let rest = tokens.get(token.len() + 1..);
-            let star = (node.star != NONE).then_some((node.star, rest));
-            next = match (self.literal_child(at, token).map(|child| (child, rest)), star) {
-                (Some(literal), Some(star)) => {
-                    later.push(star);
-                    Some(literal)
+            let mut leads_on = false;
+            if let Some(tokens) = rest {
+                if node.rest != NONE {
+                    visit(&self.nodes[node.rest as usize].entry);
                 }
-                (literal, star) => literal.or(star).or_else(|| later.pop()),
-            };
+                let token = subject::first_token(tokens);
+                rest = tokens.get(token.len() + 1..);
+                if let Some(child) = self.literal_child(at, token) {
+                    if node.star != NONE {
+                        later.push((node.star, rest));
+                    }
+                    (at, leads_on) = (child, true);
+                } else if node.star != NONE {
+                    (at, leads_on) = (node.star, true);
+                }
+            } else {
+                visit(&node.entry);
+            }
+            if !leads_on {
+                let Some(back) = later.pop() else { return nodes };
+                (at, rest) = back;
+            }
         }
-        nodes
     }
 }
