@@ -143,8 +143,11 @@ pub struct Client {
     pub account: AccountId,
     /// Where the match cache had the last subject published.
     pub match_hint: u32,
-    /// Receivers that hold this publisher back; nothing is read from it meanwhile.
+    /// Receivers that hold this publisher back; nothing is read from it meanwhile. While its subscriptions are being
+    /// removed it holds itself.
     pub held_by: u32,
+    /// Waiting bytes from which on a delivery needs a second look; 0 if it needs one in any case.
+    pub look_from: usize,
     /// The connection's number, unique in this run of the server.
     pub cid: u64,
     /// What went through.
@@ -186,7 +189,7 @@ pub const LAST: u32 = u32::MAX;
 
 impl Client {
     /// A connection as it is before CONNECT.
-    pub fn new(peer: SocketAddr, cid: u64, now: u64, ping_at: u64) -> Self {
+    pub fn new(peer: SocketAddr, cid: u64, now: u64, ping_at: u64, look_from: usize) -> Self {
         let implied = Connect::default();
         Self {
             out: Chain::default(),
@@ -204,6 +207,7 @@ impl Client {
             account: GLOBAL_ACCOUNT,
             match_hint: 0,
             held_by: 0,
+            look_from,
             cid,
             traffic: Traffic::default(),
             written: 0,

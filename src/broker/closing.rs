@@ -88,14 +88,6 @@ impl Local {
             interest.remove(account, sub.node, sub.queue(), target);
         });
     }
-
-    /// Takes all subscriptions of a connection away.
-    pub(super) fn unsubscribe_all(&mut self, key: u32) {
-        let slots: Vec<u32> = self.clients[key as usize].sids.places().collect();
-        for slot in slots {
-            self.unsubscribe(key, slot);
-        }
-    }
 }
 
 impl Broker {

@@ -1,6 +1,7 @@
 //! The connections of one worker and what is queued to them.
 
 use super::client::{CLEAN, Client, LAST, Publisher, State};
+use super::leaving::Leaving;
 use super::mail::{Batch, Entry, Mail};
 use super::reason::Reason;
 use super::subs::{Sub, Subs};
@@ -89,6 +90,8 @@ pub struct Local {
     pub(super) slow_consumers: u64,
     pub(super) stalls: u64,
     pub(super) stale_connections: u64,
+    /// Connections whose subscriptions are being removed.
+    pub(super) leaving: Vec<Leaving>,
     /// Counts connections of this worker that began to close or were held back: what ends a run of publishes.
     pub(super) disturbances: u64,
     /// Counts fan-outs, to mark the connections that were met in one.
@@ -116,6 +119,7 @@ impl Local {
             slow_consumers: 0,
             stalls: 0,
             stale_connections: 0,
+            leaving: Vec::new(),
             disturbances: 0,
             fan_outs: 0,
             shared,
@@ -138,7 +142,7 @@ impl Local {
         if !client.echo && from.key == key && from.worker == self.worker && from.cid == client.cid {
             return false;
         }
-        if client.out.bytes() > self.stall_bytes {
+        if client.out.bytes() >= client.look_from {
             return self.deliver_behind(target, from, message, shared);
         }
         let pending = client.queue(pool, sub, message, shared);
@@ -160,7 +164,7 @@ impl Local {
     ) -> bool {
         let Some(sub) = self.subs.get_mut(target) else { return false };
         let key = sub.client;
-        if !self.admit(key, from) {
+        if self.is_leaving(key) || !self.admit(key, from) {
             return false;
         }
         let Self { subs, clients, pool, .. } = self;
@@ -329,8 +333,16 @@ impl Local {
                 after.dirty_previous = before;
             }
         }
-        let mut client = self.clients.remove(key as usize);
+        let client = &mut self.clients[key as usize];
+        client.state = State::Gone;
         self.pool.clear(&mut client.out);
+        if !self.is_leaving(key) {
+            self.remove_client(key);
+        }
+    }
+
+    pub(super) fn remove_client(&mut self, key: u32) {
+        self.clients.remove(key as usize);
         if self.clients.is_empty() {
             self.clients = Slab::new();
         }

@@ -139,7 +139,7 @@ impl Local {
             let client = &mut self.clients[sub.client as usize];
             let is_first = std::mem::replace(&mut client.fan_out_mark, self.fan_outs) != self.fan_outs;
             let is_simple = sub.max == 0 && (client.echo || sub.client != from.key);
-            is_first && is_simple && client.out.bytes() <= self.stall_bytes && !self.trace
+            is_first && is_simple && client.out.bytes() < client.look_from && !self.trace
         })
     }
 

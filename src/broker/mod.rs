@@ -8,6 +8,7 @@ mod client;
 mod closing;
 mod deliver;
 mod fan_out;
+mod leaving;
 pub mod mail;
 mod publish;
 mod random;
@@ -185,7 +186,7 @@ impl Broker {
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let now = self.local.now;
         let ping_at = now + self.shared.options.ping_interval.as_millis() as u64;
-        let key = self.local.clients.insert(Client::new(peer, cid, now, ping_at)) as u32;
+        let key = self.local.clients.insert(Client::new(peer, cid, now, ping_at, self.local.stall_bytes + 1)) as u32;
         let line = self.shared.info(cid, &peer.ip().to_string()).line();
         self.local.send(key, [&line]);
         let client = &self.local.clients[key as usize];

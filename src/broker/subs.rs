@@ -89,8 +89,13 @@ impl Subs {
 
     /// Takes a subscription away from the table and its connection; `unregister` takes it from the index.
     pub fn remove(&mut self, sids: &mut Sids, slot: u32, unregister: impl FnOnce(&Sub, Target)) {
+        sids.remove(self.hash.of(self.slots[slot as usize].sid.bytes()), slot);
+        self.remove_slot(slot, unregister);
+    }
+
+    /// The same for a subscription that its connection has forgotten.
+    pub fn remove_slot(&mut self, slot: u32, unregister: impl FnOnce(&Sub, Target)) {
         let sub = self.slots.remove(slot as usize);
-        sids.remove(self.hash.of(sub.sid.bytes()), slot);
         unregister(&sub, Target::new(self.worker, slot, sub.generation));
         if self.slots.is_empty() {
             self.slots = Slab::new();

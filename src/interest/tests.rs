@@ -194,7 +194,7 @@ fn a_pattern_of_any_length_is_found() {
     let interest = Interest::new(1);
     let target = Target::new(0, 1, 0);
     let subject = vec!["a"; 100_000].join(".");
-    for pattern in [vec!["*"; 100_000].join("."), vec!["a", "*"].repeat(50_000).join("."), subject.clone()] {
+    for pattern in [vec!["*"; 100_000].join("."), ["a", "*"].repeat(50_000).join("."), subject.clone()] {
         interest.insert(GLOBAL_ACCOUNT, pattern.as_bytes(), b"", target);
     }
     let mut matched = Matched::default();

@@ -143,6 +143,8 @@ impl Worker {
             self.take_letters();
             self.accept();
             self.fire_timers();
+            self.broker.do_chores();
+            self.act();
             if !throttled {
                 self.read_ready();
             }
@@ -160,7 +162,7 @@ impl Worker {
 
     /// How long the poll may wait.
     fn wait(&self, throttled: bool) -> Option<Duration> {
-        let work = !throttled && !self.ready.is_empty();
+        let work = self.broker.has_chores() || (!throttled && !self.ready.is_empty());
         if !self.mailboxes[self.number].may_sleep() || work {
             return Some(Duration::ZERO);
         }

@@ -1,6 +1,7 @@
 //! What a connection may cost, and what is left when it is gone.
 
 use super::world::World;
+use crate::broker::Reason;
 use crate::config::Options;
 use crate::interest::GLOBAL_ACCOUNT;
 use crate::log::Log;
@@ -174,4 +175,62 @@ fn connections_leave_nothing_behind() {
         assert!(world.peers[client].dropped);
     }
     world.assert_empty();
+}
+
+/// All of them were removed in one go, while everyone else waited.
+#[test]
+fn many_subscriptions_are_removed_in_parts() {
+    for ending in ["CONNECT {}\r\nSUB a 1\r\nPING\r\n", "oops\r\n"] {
+        let mut world = world(Options::default());
+        let client = world.client(0, "");
+        world.say(client, &(0..10_000).map(|sid| format!("SUB a {sid}\r\n")).collect::<String>());
+        let other = world.client(1, ",\"headers\":true,\"no_responders\":true");
+        world.send(client, ending.as_bytes());
+        world.read(client, usize::MAX, 0);
+        let left = world.shared.interest.count(GLOBAL_ACCOUNT);
+        assert!((1..=10_000).contains(&left), "{left}");
+        world.flush(0);
+        let told = world.peers[client].heard;
+        world.send(other, b"PUB a 1\r\nx\r\n");
+        world.read(other, usize::MAX, 0);
+        world.flush(1);
+        world.take_letters(0, 1);
+        world.flush(0);
+        assert_eq!(world.peers[client].heard, told, "nothing comes to subscriptions that are being removed");
+        world.settle();
+        let again = ending.starts_with("CONNECT");
+        assert_eq!(world.shared.interest.count(GLOBAL_ACCOUNT), usize::from(again));
+        if again {
+            assert!(world.hear(client).ends_with("PONG\r\n"));
+            world.say(other, "PUB a 1\r\ny\r\n");
+            assert_eq!(world.hear(client), "MSG a 1 1\r\ny\r\n");
+        }
+        world.end(client);
+        world.end(other);
+        world.pass(1000);
+        world.settle();
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn the_key_of_a_connection_with_many_subscriptions_is_free_when_these_are_gone() {
+    for is_broken in [true, false] {
+        let mut world = world(Options::default());
+        let client = world.client(0, "");
+        world.say(client, &(0..10_000).map(|sid| format!("SUB a {sid}\r\n")).collect::<String>());
+        if is_broken {
+            world.break_off(client, Reason::ReadError);
+        } else {
+            world.end(client);
+            world.read(client, usize::MAX, 0);
+            world.flush(0);
+        }
+        assert!(world.peers[client].dropped);
+        let next = world.accept(0);
+        assert_ne!(world.peers[next].key, world.peers[client].key);
+        world.settle();
+        let after = world.accept(0);
+        assert_eq!(world.peers[after].key, world.peers[client].key);
+    }
 }

@@ -362,16 +362,21 @@ impl World {
         for _ in 0..100_000 {
             for worker in 0..self.brokers.len() {
                 self.take_letters(worker, usize::MAX);
+                self.brokers[worker].do_chores();
                 self.flush(worker);
             }
             let ready = self.peers.iter().position(|peer| peer.ready && !peer.dropped);
             match ready {
                 Some(peer) => self.read(peer, usize::MAX, usize::MAX),
-                None if self.mailboxes.iter().all(VecDeque::is_empty) => return,
+                None if self.is_quiet() => return,
                 None => {}
             }
         }
         panic!("there is no end to it");
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.mailboxes.iter().all(VecDeque::is_empty) && !self.brokers.iter().any(Broker::has_chores)
     }
 
     /// A client says something and all that follows from it is done.

@@ -1,0 +1,83 @@
+//! The removal of all subscriptions of a connection.
+//!
+//! Some have so many that removing them at once would keep everyone else waiting. So it is done in parts, one a turn.
+//! Meanwhile the connection gets no message and nothing is read from it; if it is gone, its key stays in use.
+
+use super::client::State;
+use super::deliver::Local;
+use super::{Action, Broker};
+use crate::interest::AccountId;
+
+/// Subscriptions removed in one go: a few milliseconds.
+const PART: usize = 4096;
+
+/// A connection whose subscriptions are being removed.
+#[derive(Debug)]
+pub struct Leaving {
+    key: u32,
+    account: AccountId,
+    /// The subscriptions that are left.
+    slots: Vec<u32>,
+}
+
+impl Local {
+    /// Takes all subscriptions of a connection away, or begins to.
+    pub(super) fn unsubscribe_all(&mut self, key: u32) {
+        let client = &mut self.clients[key as usize];
+        let slots: Vec<u32> = std::mem::take(&mut client.sids).places().collect();
+        let leaving = Leaving { key, account: client.account, slots };
+        if leaving.slots.len() > PART {
+            client.look_from = 0;
+            client.held_by += 1;
+            self.leaving.push(leaving);
+        } else {
+            self.remove_subs(leaving.account, leaving.slots);
+        }
+    }
+
+    fn remove_subs(&mut self, account: AccountId, slots: impl IntoIterator<Item = u32>) {
+        let interest = &self.shared.interest;
+        for slot in slots {
+            self.subs.remove_slot(slot, |sub, target| interest.remove(account, sub.node, sub.queue(), target));
+        }
+    }
+
+    /// True while a connection's subscriptions are being removed.
+    pub(super) fn is_leaving(&self, key: u32) -> bool {
+        self.leaving.iter().any(|leaving| leaving.key == key)
+    }
+
+    /// Removes some more of one connection's subscriptions.
+    fn remove_part(&mut self) {
+        let Some(Leaving { key, account, slots }) = self.leaving.last_mut() else { return };
+        let (key, account) = (*key, *account);
+        let part = slots.split_off(slots.len().saturating_sub(PART));
+        let is_done = slots.is_empty();
+        self.remove_subs(account, part);
+        if !is_done {
+            return;
+        }
+        self.leaving.pop();
+        let look_from = self.stall_bytes + 1;
+        let client = &mut self.clients[key as usize];
+        client.look_from = look_from;
+        client.held_by -= 1;
+        if client.state == State::Gone {
+            self.remove_client(key);
+        } else if client.held_by == 0 {
+            self.actions.push(Action::Resume(key));
+        }
+    }
+}
+
+impl Broker {
+    /// True if there is work that the peers do not wait for.
+    pub fn has_chores(&self) -> bool {
+        !self.local.leaving.is_empty()
+    }
+
+    /// Does some of it.
+    pub fn do_chores(&mut self) {
+        self.local.remove_part();
+    }
+}
