@@ -8,6 +8,7 @@ mod client;
 mod closing;
 mod deliver;
 mod fan_out;
+mod lame_duck;
 pub mod mail;
 mod publish;
 mod random;
@@ -101,6 +102,7 @@ impl Shared {
             max_payload: self.options.max_payload,
             client_id: cid,
             client_ip: ip,
+            ldm: false,
             connect_info: false,
             remote_account: None,
         }
@@ -147,6 +149,8 @@ pub struct Broker {
     limits: Limits,
     /// Messages of one run to one subject, while they are being fanned out.
     run: Vec<fan_out::Tail>,
+    /// Where the search for the next connection to send away begins.
+    send_away_from: usize,
 }
 
 impl Broker {
@@ -166,6 +170,7 @@ impl Broker {
             mail_hint: 0,
             limits,
             run: Vec::new(),
+            send_away_from: 0,
             shared,
         }
     }
