@@ -63,6 +63,24 @@ fn clients_are_told_served_and_then_sent_away_one_by_one() {
 }
 
 #[test]
+fn no_pause_is_spent_on_workers_without_clients() {
+    let settings = Settings::parse("lame_duck_grace_period=10ms lame_duck_duration=20s").unwrap();
+    let midge = Midge::start(3, &settings).unwrap();
+    let peers: Vec<Peer> = (0..9).map(|_| Peer::connect(midge.address())).collect();
+    // The workers are given connections in turn: those of one worker stay.
+    let stay: Vec<Peer> = peers.into_iter().skip(1).step_by(3).collect();
+    midge.wait_connections(stay.len());
+    let start = Instant::now();
+    let ending = midge.into_lame_duck();
+    let ends: Vec<_> = stay.into_iter().map(end).collect();
+    let last = ends.into_iter().map(|end| end.join().unwrap()).max().unwrap();
+    ending.join().unwrap();
+    // Two pauses of half a second to a second, not those of the workers between them, which would be seven.
+    assert!(last - start < Duration::from_millis(3000), "{:?}", last - start);
+    assert!(last - start >= Duration::from_millis(1000), "{:?}", last - start);
+}
+
+#[test]
 fn clients_that_are_left_at_the_end_of_the_time_do_not_hold_it_up() {
     with_each_worker_count(|workers| {
         let settings = Settings::parse("lame_duck_grace_period=10ms lame_duck_duration=60ms").unwrap();
