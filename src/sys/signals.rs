@@ -106,12 +106,14 @@ fn next(set: &libc::sigset_t) -> Option<libc::c_int> {
 /// The next signal of the set before that time; none after an interruption too.
 fn next_before(set: &libc::sigset_t, deadline: Instant) -> Option<libc::c_int> {
     let left = deadline.saturating_duration_since(Instant::now());
+    // SAFETY: all-zero is a valid `timespec`. Some systems have padding in it, so that it cannot be written as a literal.
+    let mut time = unsafe { MaybeUninit::<libc::timespec>::zeroed().assume_init() };
     // The width of both fields differs between systems; a day is as good as any time beyond it, because the caller looks
     // at the clock again.
-    let seconds = left.as_secs().min(24 * 60 * 60);
-    let left = libc::timespec { tv_sec: seconds as _, tv_nsec: left.subsec_nanos() as _ };
+    time.tv_sec = left.as_secs().min(24 * 60 * 60) as _;
+    time.tv_nsec = left.subsec_nanos() as _;
     // SAFETY: set and time are initialised, and what else there is to know of the signal is not asked for.
-    let number = unsafe { libc::sigtimedwait(set, ptr::null_mut(), &left) };
+    let number = unsafe { libc::sigtimedwait(set, ptr::null_mut(), &time) };
     (number > 0).then_some(number)
 }
 
