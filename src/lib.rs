@@ -38,6 +38,10 @@
 //! frozen is left to its own limit. A full mailbox stops its senders from reading until it is emptied, which takes no
 //! longer than its owner's turn, because a worker never waits for anything but its poll.
 //!
+//! **The way out.** At SIGUSR2 the main thread has every worker tell its clients, and worker 0 drop the listening socket.
+//! Later it asks for one connection after the other to be closed, each time another worker, which hands the request on
+//! if it has none left. So the pauses hold over all workers, and still only the worker closes.
+//!
 //! # Memory
 //!
 //! | what | bytes |
@@ -55,7 +59,7 @@
 //! A folder uses only those below it; `tests/layers.rs` enforces that, and that the middle ones know no socket, thread or
 //! clock.
 //!
-//! - [`server`]: starts and stops everything
+//! - [`server`]: starts and stops everything; signals, lame duck mode, what a service manager wants, `--signal`
 //! - [`reactor`]: worker loop, sockets, timers, mailboxes, listener
 //! - [`broker`]: sessions, publish, delivery, limits, closing
 //! - [`interest`]: accounts, index of subscriptions, queue groups, match cache

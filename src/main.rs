@@ -3,8 +3,8 @@
 use midge::config::{self, Command, Options};
 use midge::log::{Log, Settings};
 use midge::server::{self, Server};
-use midge::sys::signals::{self, Signal};
-use midge::sys::{error_text, limits, pid_file};
+use midge::sys::service::{Manager, Notice};
+use midge::sys::{error_text, limits, passed, pid_file, signals};
 use std::fmt::Display;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,6 +23,13 @@ fn main() -> ExitCode {
             println!("{}", server::version());
             ExitCode::SUCCESS
         }
+        Ok(Command::Signal(request)) => match server::signal(&request) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => {
+                eprintln!("midge: {reason}");
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             eprintln!("midge: {error}");
             ExitCode::from(error.code)
@@ -31,6 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> ExitCode {
+    let passed = passed::listener();
     if let Err(error) = signals::block() {
         eprintln!("midge: cannot block signals: {error}");
         return ExitCode::FAILURE;
@@ -51,29 +59,32 @@ fn run(options: Options) -> ExitCode {
     {
         return fatal(&log, &format_args!("Could not write pidfile: open {}: {}", path.display(), error_text(&error)));
     }
-    let mut server = match Server::start(options, log.clone()) {
+    let passed = match passed {
+        Ok(passed) => passed,
+        Err(error) => return fatal(&log, &format_args!("Error listening on a passed socket: {error}")),
+    };
+    let manager = Manager::from_environment(|name| std::env::var_os(name)).unwrap_or_else(|error| {
+        log.warn(format_args!("Cannot reach the service manager: NOTIFY_SOCKET: {error}"));
+        None
+    });
+    let mut server = match Server::start_on(passed, options, log.clone()) {
         Ok(server) => server,
         Err(error) => return fatal(&log, &error),
     };
-    wait_for_end(&log);
+    tell(manager.as_ref(), Notice::Ready, &log);
+    server.attend(manager.as_ref());
     log.info(format_args!("Initiating Shutdown..."));
+    // Not when lame duck mode begins: from here on the manager counts the time it gives the service to stop.
+    tell(manager.as_ref(), Notice::Stopping, &log);
     server.shutdown();
     log.info(format_args!("Server Exiting.."));
     log.flush(LOG_PATIENCE);
     ExitCode::SUCCESS
 }
 
-/// Returns at SIGINT or SIGTERM.
-fn wait_for_end(log: &Log) {
-    loop {
-        let signal = signals::wait();
-        log.info(format_args!("Trapped \"{signal}\" signal"));
-        match signal {
-            Signal::Interrupt | Signal::Terminate => return,
-            Signal::User1 => log.info(format_args!("File log re-open ignored, not a file logger")),
-            Signal::Hangup => log.warn(format_args!("Nothing to reload: the server was started without a file")),
-            Signal::User2 => log.warn(format_args!("Lame duck mode is not supported")),
-        }
+fn tell(manager: Option<&Manager>, notice: Notice, log: &Log) {
+    if let Some(Err(error)) = manager.map(|manager| manager.tell(notice)) {
+        log.warn(format_args!("Cannot tell the service manager: {}", error_text(&error)));
     }
 }
 

@@ -1,11 +1,21 @@
 //! Starts and stops everything: the listening socket and the workers.
 
+mod attend;
+mod lame_duck;
+mod ports_file;
+mod remote;
+mod watchdog;
+
+pub use remote::signal;
+
 use crate::broker::{Broker, Identity, NATS_VERSION, Shared};
 use crate::config::Options;
 use crate::log::Log;
 use crate::reactor::{Clock, Letter, Listener, Mailbox, Worker};
 use crate::sys;
+use lame_duck::LameDuck;
 use mio::net::TcpListener;
+use ports_file::PortsFile;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -19,6 +29,9 @@ pub struct Server {
     shared: Arc<Shared>,
     mailboxes: Vec<Arc<Mailbox>>,
     threads: Vec<JoinHandle<()>>,
+    /// Set when it is on its way out.
+    lame_duck: Option<LameDuck>,
+    ports_file: Option<PortsFile>,
 }
 
 /// Why a server could not start.
@@ -54,23 +67,54 @@ impl Server {
     /// # Errors
     /// If the address cannot be listened on or the system has no more descriptors or threads. Nothing is left running.
     pub fn start(options: Options, log: Log) -> Result<Self, StartError> {
+        Self::start_on(None, options, log)
+    }
+
+    /// The same with a socket that listens already, if there is one, instead of the configured address. It must not block.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_on(passed: Option<std::net::TcpListener>, mut options: Options, log: Log) -> Result<Self, StartError> {
         let id = server_id().map_err(StartError::Worker)?;
         let seed = random().map_err(StartError::Worker)?;
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
         announce(&id, &name, &log);
-        let (socket, address) = listen(&options)?;
+        let (socket, address) = match passed {
+            Some(passed) => {
+                let bound = adopt(passed).map_err(StartError::Worker)?;
+                log.info(format_args!("Using the listening socket of the service manager"));
+                options.host = bound.1.ip().to_string();
+                bound
+            }
+            None => listen(&options)?,
+        };
         let identity = Identity { id, name, host: options.host.clone(), port: address.port() };
         let workers = match options.workers {
             0 => default_workers(),
             chosen => chosen,
         };
         let shared = Arc::new(Shared::new(options, identity, log, seed));
-        let mut server = Self { address, shared, mailboxes: Vec::new(), threads: Vec::new() };
+        let (mailboxes, threads) = (Vec::new(), Vec::new());
+        let mut server = Self { address, shared, mailboxes, threads, lame_duck: None, ports_file: None };
         server.start_workers(workers, Listener::new(socket)).map_err(StartError::Worker)?;
         let shown = host_port(&server.shared.options.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
+        server.write_ports_file();
         server.shared.log.info(format_args!("Server is ready"));
         Ok(server)
+    }
+
+    /// Writes the file with the addresses, if it is wanted. The server runs without it too.
+    fn write_ports_file(&mut self) {
+        let Some(folder) = &self.shared.options.ports_file_dir else { return };
+        let path = PortsFile::path(folder);
+        match PortsFile::write(path.clone(), self.address) {
+            Ok(file) => self.ports_file = Some(file),
+            Err(error) => {
+                let (path, reason) = (path.display(), sys::error_text(&error));
+                self.shared.log.error(format_args!("Error writing ports file ({path}): open {path}: {reason}"));
+            }
+        }
     }
 
     fn start_workers(&mut self, count: usize, listener: Listener) -> io::Result<()> {
@@ -107,6 +151,7 @@ impl Server {
             _ = thread.join();
         }
         self.mailboxes.clear();
+        self.ports_file = None;
     }
 }
 
@@ -139,7 +184,14 @@ fn listen(options: &Options) -> Result<(TcpListener, SocketAddr), StartError> {
 }
 
 fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = TcpListener::bind(address)?;
+    prepare(TcpListener::bind(address)?)
+}
+
+fn adopt(passed: std::net::TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
+    prepare(TcpListener::from_std(passed))
+}
+
+fn prepare(socket: TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
     sys::sockets::accept_undelayed(&socket)?;
     let bound = socket.local_addr()?;
     Ok((socket, bound))

@@ -233,6 +233,11 @@ impl Client {
         self.state == State::Open
     }
 
+    /// True if it takes an INFO that it did not ask for: it says so in CONNECT, and has had the answer to that.
+    pub fn takes_news(&self) -> bool {
+        self.is_open() && self.informed && self.protocol > 0
+    }
+
     /// Its options as a CONNECT document would state them.
     pub fn options(&self) -> Connect {
         let label = self.label.as_deref();

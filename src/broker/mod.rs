@@ -8,6 +8,7 @@ mod client;
 mod closing;
 mod deliver;
 mod fan_out;
+mod lame_duck;
 mod leaving;
 pub mod mail;
 mod publish;
@@ -102,6 +103,7 @@ impl Shared {
             max_payload: self.options.max_payload,
             client_id: cid,
             client_ip: ip,
+            ldm: false,
             connect_info: false,
             remote_account: None,
         }
@@ -150,6 +152,8 @@ pub struct Broker {
     limits: Limits,
     /// Messages of one run to one subject, while they are being fanned out.
     run: Vec<fan_out::Tail>,
+    /// Where the search for the next connection to send away begins.
+    send_away_from: usize,
 }
 
 impl Broker {
@@ -170,6 +174,7 @@ impl Broker {
             batch_in_hand: None,
             limits,
             run: Vec::new(),
+            send_away_from: 0,
             shared,
         }
     }

@@ -4,10 +4,12 @@
 //! - [`model`]: the naive broker, a list of subscriptions and a loop
 //! - [`delivery`]: random work for both, from a seed
 //! - [`timing`]: what becomes due, by a clock turned by hand
+//! - [`lame_duck`]: the way out
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
 
 mod delivery;
 mod dice;
+mod lame_duck;
 mod limits;
 mod model;
 mod operations;

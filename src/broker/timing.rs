@@ -4,6 +4,7 @@ use super::client::{NEVER, State};
 use super::deliver::Local;
 use super::reason::Reason;
 use super::{Action, Broker};
+use crate::config::value::go_duration;
 use crate::wire::ProtocolError;
 
 /// The first PING comes this long after CONNECT at the latest, so that a round-trip time is known early.
@@ -49,7 +50,7 @@ impl Local {
         }
         self.shared.log.info(format_args!(
             "{client} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total bytes.",
-            duration(self.shared.options.write_deadline),
+            go_duration(self.shared.options.write_deadline),
             bytes.div_ceil(crate::memory::BLOCK_BYTES as u64),
             client.out.bytes(),
         ));
@@ -124,32 +125,6 @@ impl Broker {
         }
         if self.local.clients[key as usize].state != State::Gone {
             self.local.rearm(key);
-        }
-    }
-}
-
-/// A duration as Go prints it, down to milliseconds.
-fn duration(duration: std::time::Duration) -> String {
-    match duration.as_millis() {
-        0 => "0s".into(),
-        ms @ 1..1000 => format!("{ms}ms"),
-        ms => {
-            let (minutes, ms) = (ms / 60_000, ms % 60_000);
-            let seconds = if ms % 1000 == 0 { format!("{}s", ms / 1000) } else { format!("{}s", ms as f64 / 1000.0) };
-            if minutes > 0 { format!("{minutes}m{seconds}") } else { seconds }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::duration;
-    use std::time::Duration;
-
-    #[test]
-    fn durations_read_like_gos() {
-        for (ms, text) in [(0, "0s"), (50, "50ms"), (1000, "1s"), (1500, "1.5s"), (10_000, "10s"), (120_000, "2m0s")] {
-            assert_eq!(duration(Duration::from_millis(ms)), text);
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Flags {
     pub help: bool,
     /// The version was asked for by flag.
     pub version: bool,
+    /// What `--signal` asks for.
+    pub signal: Option<String>,
     /// The words that are no flags.
     pub words: Vec<String>,
 }
@@ -34,7 +36,8 @@ impl Flags {
             parser.optmulti("", spec.long_flag(), spec.help, spec.operand);
         }
         let matches = parser.parse(normal).map_err(|error| ArgError::syntax(error.to_string()))?;
-        let mut flags = Flags { given: Vec::new(), help: false, version: false, words: matches.free.clone() };
+        let mut flags =
+            Flags { given: Vec::new(), help: false, version: false, signal: None, words: matches.free.clone() };
         let mut placed = Vec::new();
         for spec in OPTIONS.iter().filter(|spec| !spec.flags.is_empty()) {
             // Of repeated flags the last one wins, under whatever alias.
@@ -43,6 +46,8 @@ impl Flags {
             match spec.effect {
                 Effect::Help => flags.help = value == Value::Switch(true),
                 Effect::Version => flags.version = value == Value::Switch(true),
+                // An empty text asks for nothing.
+                Effect::Signal => flags.signal = value.text().ok().filter(|text| !text.is_empty()),
                 Effect::Set { .. } => placed.push((place, spec, value)),
             }
         }

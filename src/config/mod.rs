@@ -31,6 +31,8 @@ pub enum Command {
     Help(String),
     /// Print the version on standard output and exit with 0.
     Version,
+    /// Send a signal to a running server: the command, and perhaps behind `=` which server.
+    Signal(String),
 }
 
 /// Why the command line cannot be followed.
@@ -81,8 +83,12 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, ArgError> 
             _ => Err(ArgError::sense(format!("unrecognized command: {}", crate::log::Quoted(word.as_bytes())))),
         };
     }
+    if let Some(signal) = flags.signal {
+        return Ok(Command::Signal(signal));
+    }
     let mut options = Options::default();
     flags.apply(&mut options)?;
+    options.check().map_err(ArgError::sense)?;
     Ok(Command::Run(Box::new(options)))
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::table;
+use super::value::go_duration;
 
 /// Everything an operator can set. [`Options::default`] gives the defaults of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Options {
     pub server_name: Option<String>,
     /// Where to write the process id.
     pub pid_file: Option<PathBuf>,
+    /// The folder for a file with the addresses listened on.
+    pub ports_file_dir: Option<PathBuf>,
     /// Log the life of connections.
     pub debug: bool,
     /// Log every operation.
@@ -42,6 +45,10 @@ pub struct Options {
     pub ping_max: u32,
     /// Never slow a publisher down for a subscriber that is behind.
     pub no_fast_producer_stall: bool,
+    /// How long a lame duck takes, from the request until the last client is sent away.
+    pub lame_duck_duration: Duration,
+    /// How much of that passes before the first client is sent away.
+    pub lame_duck_grace_period: Duration,
 }
 
 impl Options {
@@ -51,6 +58,7 @@ impl Options {
         port: 0,
         server_name: None,
         pid_file: None,
+        ports_file_dir: None,
         debug: false,
         trace: false,
         workers: 0,
@@ -64,7 +72,24 @@ impl Options {
         ping_interval: Duration::ZERO,
         ping_max: 0,
         no_fast_producer_stall: false,
+        lame_duck_duration: Duration::ZERO,
+        lame_duck_grace_period: Duration::ZERO,
     };
+
+    /// Looks whether the options make sense together, once all of them are set.
+    ///
+    /// # Errors
+    /// A line that names those that do not.
+    pub fn check(&self) -> Result<(), String> {
+        let (grace, duration) = (self.lame_duck_grace_period, self.lame_duck_duration);
+        if grace >= duration {
+            let (grace, duration) = (go_duration(grace), go_duration(duration));
+            return Err(format!(
+                "lame duck grace period ({grace}) should be strictly lower than lame duck duration ({duration})"
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl Default for Options {

@@ -5,9 +5,10 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::options::Options;
-use super::value::{Kind, Value};
+use super::value::{Kind, Value, go_duration};
 
 /// Everything known about one option.
 #[derive(Debug)]
@@ -88,6 +89,8 @@ pub enum Effect {
     Help,
     /// Prints the version.
     Version,
+    /// Sends a signal to a running server.
+    Signal,
 }
 
 impl Spec {
@@ -179,6 +182,20 @@ macro_rules! time {
     };
 }
 
+/// The name of a file or folder; an empty one is none.
+macro_rules! path {
+    ($field:ident) => {
+        Effect::Set {
+            set: |options, value| {
+                let path = value.text()?;
+                options.$field = Some(PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty());
+                Ok(())
+            },
+            get: |options| options.$field.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
+        }
+    };
+}
+
 /// The number in `value` when `range` holds it; the error calls it `name`.
 fn within(name: &str, value: Value, range: RangeInclusive<i64>) -> Result<i64, String> {
     let number = value.integer()?;
@@ -190,6 +207,9 @@ fn within(name: &str, value: Value, range: RangeInclusive<i64>) -> Result<i64, S
 
 /// The largest number of bytes an option can ask for, as with the official server.
 const BYTES_MAX: i64 = i32::MAX as i64;
+
+/// The least time a lame duck may take: less would not spread the clients over other servers.
+const LAME_DUCK_MIN: Duration = Duration::from_secs(30);
 
 /// Every option, in the order `--help` shows them within their group.
 pub const OPTIONS: &[Spec] = &[
@@ -254,14 +274,17 @@ pub const OPTIONS: &[Spec] = &[
         operand: "<file>",
         reload: Reload::Applied,
         help: "Write the process id to this file",
-        effect: Effect::Set {
-            set: |options, value| {
-                let path = value.text()?;
-                options.pid_file = Some(PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty());
-                Ok(())
-            },
-            get: |options| options.pid_file.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
-        },
+        effect: path!(pid_file),
+        ..COMMON
+    },
+    Spec {
+        flags: &["ports_file_dir"],
+        keys: &["ports_file_dir"],
+        kind: Kind::Path,
+        operand: "<dir>",
+        reload: Reload::Applied,
+        help: "Write the addresses listened on to a file in this folder",
+        effect: path!(ports_file_dir),
         ..COMMON
     },
     Spec {
@@ -399,6 +422,45 @@ pub const OPTIONS: &[Spec] = &[
         group: Group::Limits,
         help: "Never slow a publisher down for a subscriber that is behind",
         effect: switch!(no_fast_producer_stall),
+        ..COMMON
+    },
+    Spec {
+        keys: &["lame_duck_duration"],
+        kind: Kind::Duration,
+        default: "2m",
+        group: Group::Server,
+        help: "Time from the request to go until the last client is sent away, at least 30s",
+        effect: Effect::Set {
+            set: |options, value| {
+                let time = value.duration()?;
+                if time < LAME_DUCK_MIN {
+                    let (given, least) = (go_duration(time), LAME_DUCK_MIN.as_secs());
+                    return Err(format!("invalid lame_duck_duration of {given}, minimum is {least} seconds"));
+                }
+                options.lame_duck_duration = time;
+                Ok(())
+            },
+            get: |options| Some(Value::Duration(options.lame_duck_duration)),
+        },
+        ..COMMON
+    },
+    Spec {
+        keys: &["lame_duck_grace_period"],
+        kind: Kind::Duration,
+        default: "10s",
+        group: Group::Server,
+        help: "Time of it before the first client is sent away",
+        effect: time!(lame_duck_grace_period),
+        ..COMMON
+    },
+    Spec {
+        flags: &["sl", "signal"],
+        kind: Kind::Text,
+        operand: "<cmd>",
+        reload: Reload::Never,
+        group: Group::Common,
+        help: "Send ldm, stop, quit, term, reopen or reload[=pid] to a server",
+        effect: Effect::Signal,
         ..COMMON
     },
     Spec {

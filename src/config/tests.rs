@@ -30,6 +30,7 @@ fn the_defaults_are_the_official_ones() {
         port: 4222,
         server_name: None,
         pid_file: None,
+        ports_file_dir: None,
         debug: false,
         trace: false,
         workers: 0,
@@ -43,6 +44,8 @@ fn the_defaults_are_the_official_ones() {
         ping_interval: Duration::from_secs(120),
         ping_max: 2,
         no_fast_producer_stall: false,
+        lame_duck_duration: Duration::from_secs(120),
+        lame_duck_grace_period: Duration::from_secs(10),
     };
     assert_eq!(Options::default(), expected);
     assert_eq!(run(&[]), expected);
@@ -110,6 +113,10 @@ fn flags_in_every_spelling() {
         (&["--workers=256"], defaults_with(|options| options.workers = 256)),
         (&["-P", "/run/m.pid"], defaults_with(|options| options.pid_file = Some("/run/m.pid".into()))),
         (&["--pid="], Options::default()),
+        (&["-ports_file_dir", "/tmp"], defaults_with(|options| options.ports_file_dir = Some("/tmp".into()))),
+        (&["--ports_file_dir="], Options::default()),
+        (&["--signal="], Options::default()),
+        (&["-sl", "quit", "-signal="], Options::default()),
         (&["-pid", "a b"], defaults_with(|options| options.pid_file = Some("a b".into()))),
     ];
     for (args, expected) in table {
@@ -142,6 +149,41 @@ fn help_and_version_in_every_spelling() {
     ];
     for (args, expected) in table {
         assert_eq!(command(args).as_ref(), Ok(*expected), "{args:?}");
+    }
+}
+
+#[test]
+fn a_signal_is_asked_for_in_every_spelling() {
+    let table: &[(&[&str], &str)] = &[
+        (&["-sl", "reload"], "reload"),
+        (&["--sl=reload"], "reload"),
+        (&["--signal", "ldm=123"], "ldm=123"),
+        (&["--signal=ldm=123"], "ldm=123"),
+        (&["-signal=stop=*"], "stop=*"),
+        (&["-sl", "stop", "--signal", "quit=/run/midge.pid"], "quit=/run/midge.pid"),
+        (&["-p", "99999", "-sl", "what==ever"], "what==ever"),
+    ];
+    for (args, signal) in table {
+        assert_eq!(command(args), Ok(Command::Signal(signal.to_string())), "{args:?}");
+    }
+    assert_eq!(command(&["-sl", "stop", "-v"]), Ok(Command::Version));
+    assert_eq!(command(&["-sl", "stop", "help"]), Ok(Command::Help(help())));
+}
+
+#[test]
+fn the_times_of_a_lame_duck_must_make_sense() {
+    use std::time::Duration;
+    let duration = OPTIONS.iter().find(|spec| spec.keys.contains(&"lame_duck_duration")).unwrap();
+    let mut options = Options::default();
+    for (ms, told) in [(0, "0s"), (10_000, "10s"), (29_999, "29.999s")] {
+        let refused = duration.apply(&mut options, Value::Duration(Duration::from_millis(ms)));
+        assert_eq!(refused, Err(format!("invalid lame_duck_duration of {told}, minimum is 30 seconds")));
+    }
+    duration.apply(&mut options, Value::Duration(Duration::from_secs(30))).unwrap();
+    let refusal = "lame duck grace period (30s) should be strictly lower than lame duck duration (30s)".to_owned();
+    for (grace, expected) in [(0, Ok(())), (29, Ok(())), (30, Err(refusal))] {
+        options.lame_duck_grace_period = Duration::from_secs(grace);
+        assert_eq!(options.check(), expected);
     }
 }
 
@@ -188,6 +230,8 @@ fn every_almost_right_command_line_gets_its_line() {
         (&["--", "--"], 1, "unrecognized command: \"--\""),
         (&["\u{2013}addr", "x"], 1, "unrecognized command: \"\u{2013}addr\""),
         (&["foo", "-v"], 1, "unrecognized command: \"foo\""),
+        (&["-sl"], 2, "flag needs an argument: -sl"),
+        (&["-sl", "stop", "now"], 1, "unrecognized command: \"now\""),
         (&["-p", "99999"], 1, "port must be between -1 and 65535, not 99999"),
         (&["-p", "-5"], 1, "port must be between -1 and 65535, not -5"),
         (&["-n", "a b"], 1, "server name cannot contain spaces"),
@@ -260,7 +304,7 @@ fn what_is_put_in_can_be_read_back() {
             Kind::Switch => vec![Value::Switch(true), Value::Switch(false)],
             Kind::Integer => vec![Value::Integer(77), Value::Integer(1)],
             Kind::Text | Kind::Path => vec![Value::Text("somewhere".into())],
-            Kind::Duration => vec![Value::Duration(std::time::Duration::from_millis(1500))],
+            Kind::Duration => vec![Value::Duration(std::time::Duration::from_millis(45_500))],
         };
         let mut options = Options::default();
         for value in values {

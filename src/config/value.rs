@@ -112,6 +112,19 @@ impl Kind {
     }
 }
 
+/// A length of time as Go prints it, down to milliseconds: `2m0s`.
+pub fn go_duration(duration: Duration) -> String {
+    match duration.as_millis() {
+        0 => "0s".into(),
+        ms @ 1..1000 => format!("{ms}ms"),
+        ms => {
+            let (minutes, ms) = (ms / 60_000, ms % 60_000);
+            let seconds = if ms % 1000 == 0 { format!("{}s", ms / 1000) } else { format!("{}s", ms as f64 / 1000.0) };
+            if minutes > 0 { format!("{minutes}m{seconds}") } else { seconds }
+        }
+    }
+}
+
 /// Go's strconv.ParseBool.
 fn switch(text: &str) -> Result<bool, Fault> {
     match text {
@@ -210,6 +223,13 @@ fn duration_part(text: &str) -> Result<(Duration, &str), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_read_like_gos() {
+        for (ms, text) in [(0, "0s"), (50, "50ms"), (1000, "1s"), (1500, "1.5s"), (10_000, "10s"), (120_000, "2m0s")] {
+            assert_eq!(go_duration(Duration::from_millis(ms)), text);
+        }
+    }
 
     #[test]
     fn switches_are_those_of_go() {

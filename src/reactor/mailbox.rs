@@ -6,7 +6,7 @@ use mio::{Token, Waker};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes of messages in a mailbox past which the senders stop reading until the owner has emptied it. What they have
 /// read already still goes in, so each sender can add about one batch of input on top.
@@ -19,6 +19,12 @@ pub enum Letter {
     Mail(Mail),
     /// A connection that was accepted for it.
     Connection(TcpStream, SocketAddr),
+    /// The server is about to go: take no more connections and tell the clients.
+    LameDuck,
+    /// Send one client away. Who has none hands the letter on, so many times at most.
+    SendOneAway(usize),
+    /// Count this down, to show that the loop turns.
+    Answer(Arc<AtomicUsize>),
     /// Close everything and end.
     ShutDown,
 }

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Bytes read from one connection before the next has its turn.
@@ -258,22 +259,38 @@ impl Worker {
             self.mailboxes.iter().for_each(|mailbox| mailbox.wake());
         }
         for letter in letters {
-            match letter {
-                Letter::Mail(mail) => self.broker.receive_mail(mail),
-                Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
-                Letter::Connection(..) => {}
-                Letter::ShutDown => {
-                    self.broker.shut_down();
-                    self.ending = true;
-                    self.listener = None;
-                }
-            }
+            self.follow(letter);
             while self.broker.should_flush() {
                 self.flush();
                 self.broker.work_off_mail();
             }
         }
         self.act();
+    }
+
+    fn follow(&mut self, letter: Letter) {
+        match letter {
+            Letter::Mail(mail) => self.broker.receive_mail(mail),
+            Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
+            Letter::Connection(..) => {}
+            Letter::LameDuck => {
+                self.listener = None;
+                self.broker.announce_end();
+            }
+            Letter::SendOneAway(hops) => {
+                if !self.broker.send_one_away() && hops > 0 {
+                    let next = (self.number + 1) % self.mailboxes.len();
+                    self.mailboxes[next].post(Letter::SendOneAway(hops - 1));
+                }
+            }
+            // Whoever asks only looks at the number.
+            Letter::Answer(missing) => _ = missing.fetch_sub(1, Ordering::Relaxed),
+            Letter::ShutDown => {
+                self.broker.shut_down();
+                self.ending = true;
+                self.listener = None;
+            }
+        }
     }
 
     fn fire_timers(&mut self) {

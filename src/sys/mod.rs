@@ -1,13 +1,18 @@
 //! What the standard library and mio lack of the operating system, and the only folder with `unsafe` in it.
 //!
 //! Each module wraps one facility behind safe functions; every `unsafe` block says why its call is sound.
-//! Nothing here knows about NATS, and nothing here keeps state between calls except the start of the monotonic clock.
+//! Nothing here knows about NATS, and nothing here keeps state between calls except the start of the monotonic clock and
+//! that a passed socket was taken.
 
+pub mod addresses;
 pub mod clock;
 pub mod limits;
 pub mod memory;
+pub mod passed;
 pub mod pid_file;
+pub mod processes;
 pub mod random;
+pub mod service;
 pub mod signals;
 pub mod sockets;
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::time::Instant;
 
 /// A signal the server acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl Signal {
         }
     }
 
-    fn number(self) -> libc::c_int {
+    pub(super) fn number(self) -> libc::c_int {
         match self {
             Signal::Interrupt => libc::SIGINT,
             Signal::Terminate => libc::SIGTERM,
@@ -78,20 +79,42 @@ pub fn block() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until one of [`Signal::ALL`] arrives and takes it off the queue. Needs [`block`] first.
-pub fn wait() -> Signal {
+/// Waits until one of [`Signal::ALL`] arrives and takes it off the queue; `None` when `deadline` has come first. Without
+/// a deadline it waits as long as it takes. Needs [`block`] first.
+pub fn wait(deadline: Option<Instant>) -> Option<Signal> {
     let set = awaited();
     loop {
-        let mut number = 0;
-        // SAFETY: `set` is an initialised set and `number` a valid place for the answer.
-        let code = unsafe { libc::sigwait(&set, &mut number) };
-        // sigwait may fail with EINTR on some systems; that is no signal of ours.
-        if code == 0
-            && let Some(signal) = Signal::ALL.into_iter().find(|signal| signal.number() == number)
-        {
+        let number = match deadline {
+            None => next(&set),
+            Some(deadline) => next_before(&set, deadline),
+        };
+        let signal = number.and_then(|number| Signal::ALL.into_iter().find(|signal| signal.number() == number));
+        if signal.is_some() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return signal;
         }
     }
+}
+
+/// The next signal of the set; none after an interruption.
+fn next(set: &libc::sigset_t) -> Option<libc::c_int> {
+    let mut number = 0;
+    // SAFETY: `set` is an initialised set and `number` a valid place for the answer.
+    let code = unsafe { libc::sigwait(set, &mut number) };
+    (code == 0).then_some(number)
+}
+
+/// The next signal of the set before that time; none after an interruption too.
+fn next_before(set: &libc::sigset_t, deadline: Instant) -> Option<libc::c_int> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    // SAFETY: all-zero is a valid `timespec`. Some systems have padding in it, so that it cannot be written as a literal.
+    let mut time = unsafe { MaybeUninit::<libc::timespec>::zeroed().assume_init() };
+    // The width of both fields differs between systems; a day is as good as any time beyond it, because the caller looks
+    // at the clock again.
+    time.tv_sec = left.as_secs().min(24 * 60 * 60) as _;
+    time.tv_nsec = left.subsec_nanos() as _;
+    // SAFETY: set and time are initialised, and what else there is to know of the signal is not asked for.
+    let number = unsafe { libc::sigtimedwait(set, ptr::null_mut(), &time) };
+    (number > 0).then_some(number)
 }
 
 /// Sends `signal` to this process, so that whoever is in [`wait`] gets it.
@@ -121,6 +144,7 @@ fn awaited() -> libc::sigset_t {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn names_are_the_official_ones() {
@@ -135,7 +159,20 @@ mod tests {
             // To this thread only: the other threads of the test program have not blocked it.
             // SAFETY: the thread is this one, the number a valid signal.
             assert_eq!(unsafe { libc::pthread_kill(libc::pthread_self(), signal.number()) }, 0);
-            assert_eq!(wait(), signal);
+            assert_eq!(wait(None), Some(signal));
         }
+    }
+
+    #[test]
+    fn the_wait_ends_at_its_deadline_or_with_a_signal_before_it() {
+        block().unwrap();
+        let start = Instant::now();
+        let soon = start + Duration::from_millis(20);
+        assert_eq!(wait(Some(soon)), None);
+        assert!(Instant::now() >= soon);
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGUSR2) }, 0);
+        assert_eq!(wait(Some(start + Duration::from_secs(1_000_000))), Some(Signal::User2));
+        assert_eq!(wait(Some(start)), None, "a deadline in the past is looked at once");
     }
 }

@@ -28,6 +28,9 @@ pub struct Info<'a> {
     pub client_id: u64,
     /// The peer's address without brackets.
     pub client_ip: &'a str,
+    /// The server is about to go: clients are to find another one.
+    #[serde(skip_serializing_if = "is_false")]
+    pub ldm: bool,
     /// True in the INFO that answers a CONNECT.
     #[serde(skip_serializing_if = "is_false")]
     pub connect_info: bool,
@@ -72,6 +75,7 @@ mod tests {
             max_payload: 1_048_576,
             client_id: 5,
             client_ip: "::1",
+            ldm: false,
             connect_info: false,
             remote_account: None,
         };
@@ -81,6 +85,8 @@ mod tests {
              \"host\":\"0.0.0.0\",\"port\":4222,\"headers\":true,\"max_payload\":1048576,\"client_id\":5,\
              \"client_ip\":\"::1\"} \r\n"
         );
+        let last = Info { ldm: true, ..first.clone() };
+        assert!(last.line().ends_with(b"\"client_ip\":\"::1\",\"ldm\":true} \r\n"));
         let answer = Info { connect_info: true, remote_account: Some("$G"), ..first };
         assert!(answer.line().ends_with(b"\"connect_info\":true,\"remote_account\":\"$G\"} \r\n"));
     }

@@ -49,6 +49,11 @@ impl Bystanders {
         self.next += BURST;
     }
 
+    /// The two of them.
+    pub fn into_peers(self) -> [Peer; 2] {
+        [self.publisher, self.subscriber]
+    }
+
     /// Goes on with it until told to stop.
     pub fn keep_busy(mut self) -> Busy {
         let stop = Arc::new(AtomicBool::new(false));

@@ -10,9 +10,13 @@ mod churn;
 mod descriptors;
 mod garbage;
 mod half;
+mod lame_duck;
 mod lifecycle;
+mod orders;
 mod peer;
 mod random;
+mod scratch;
+mod service;
 mod slow;
 mod start;
 #[path = "../support/mod.rs"]

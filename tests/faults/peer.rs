@@ -42,7 +42,16 @@ impl Peer {
         Self::open(address).introduced()
     }
 
-    /// The same with a small buffer for what was not read yet, so that the server soon notices that nothing is.
+    /// The same with the protocol of clients that take an INFO at any time.
+    pub fn connect_for_news(address: SocketAddr) -> Peer {
+        let mut peer = Self::open(address);
+        peer.send("CONNECT {\"verbose\":false,\"protocol\":1}\r\n");
+        peer.round_trip();
+        peer.expect_info();
+        peer
+    }
+
+    /// The same as [`connect`](Self::connect) with a small buffer for what was not read yet, so that the server soon notices that nothing is.
     pub fn connect_narrow(address: SocketAddr) -> Peer {
         const BUFFER_BYTES: usize = 64 * 1024;
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
@@ -111,8 +120,14 @@ impl Peer {
 
     /// Reads an INFO, which must be what comes next.
     pub fn expect_info(&mut self) {
+        self.info();
+    }
+
+    /// The same, for those who want to know what is in it.
+    pub fn info(&mut self) -> String {
         let line = self.line();
         assert!(line.starts_with("INFO {"), "INFO expected, not {line:?}");
+        line
     }
 
     /// Reads this line, which must be what comes next.

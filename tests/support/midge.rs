@@ -1,7 +1,7 @@
 //! midge in this process, through its library.
 
 use std::net::SocketAddr;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use midge::config::Options;
@@ -26,9 +26,26 @@ pub struct Midge {
 impl Midge {
     /// Starts a server with this many workers on a free port of the loopback interface.
     pub fn start(workers: usize, settings: &Settings) -> Result<Midge, StartError> {
+        Self::start_logged(workers, settings, Log::quiet())
+    }
+
+    /// The same with a log.
+    pub fn start_logged(workers: usize, settings: &Settings, log: Log) -> Result<Midge, StartError> {
         let defaults = Options { host: "127.0.0.1".to_string(), port: 0, workers, ..Options::default() };
         let options = settings.list().iter().fold(defaults, set);
-        Ok(Midge { server: Server::start(options, Log::quiet())? })
+        Ok(Midge { server: Server::start(options, log)? })
+    }
+
+    /// Enters lame duck mode and goes through with it in a thread of its own, up to the shutdown.
+    pub fn into_lame_duck(self) -> JoinHandle<()> {
+        let Midge { mut server } = self;
+        server.enter_lame_duck(Instant::now());
+        thread::spawn(move || {
+            while let Some(at) = server.lame_duck_step(Instant::now()) {
+                thread::sleep(at.saturating_duration_since(Instant::now()));
+            }
+            server.shutdown();
+        })
     }
 
     /// Where clients connect.
@@ -49,6 +66,10 @@ impl Midge {
 /// The options with one setting put in.
 fn set(options: Options, (name, value): &(&'static str, Value)) -> Options {
     match (*name, *value) {
+        ("lame_duck_duration", Value::Span(lame_duck_duration)) => Options { lame_duck_duration, ..options },
+        ("lame_duck_grace_period", Value::Span(lame_duck_grace_period)) => {
+            Options { lame_duck_grace_period, ..options }
+        }
         ("max_connections", Value::Count(max_connections)) => Options { max_connections, ..options },
         ("max_control_line", Value::Count(max_control_line)) => Options { max_control_line, ..options },
         ("max_payload", Value::Count(max_payload)) => Options { max_payload, ..options },

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex};
@@ -60,8 +61,22 @@ impl Process {
         Self::spawn(&mut shell)
     }
 
+    /// The same with further variables in its environment.
+    pub fn with_environment(variables: &[(&str, &str)]) -> Process {
+        Self::spawn(command(&[]).envs(variables.iter().copied()))
+    }
+
+    /// The same with a listening socket that is passed to it.
+    pub fn with_socket(socket: OwnedFd, args: &[&str]) -> Process {
+        Self::spawn_with(passing(args).stdin(socket))
+    }
+
     fn spawn(command: &mut Command) -> Process {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        Self::spawn_with(command.stdin(Stdio::null()))
+    }
+
+    fn spawn_with(command: &mut Command) -> Process {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("midge can be run");
         let log = Arc::new(Log::default());
         let pipe = child.stderr.take().expect("standard error is a pipe");
@@ -95,6 +110,12 @@ impl Process {
         let (log, found) = self.log.wait(|written| written.text.contains(text));
         assert!(found, "{text:?} was not logged:\n{log}");
         log
+    }
+
+    /// Waits until `text` has been logged that many times.
+    pub fn wait_log_times(&self, text: &str, times: usize) {
+        let (log, found) = self.log.wait(|written| written.text.matches(text).count() >= times);
+        assert!(found, "{text:?} was not logged {times} times:\n{log}");
     }
 
     /// Sends a signal, named as `kill` does: `TERM`.
@@ -198,15 +219,23 @@ impl Log {
 
 /// Runs midge with arguments that are to make it end at once.
 pub fn run_to_end(args: &[&str]) -> Output {
-    let mut command = command(args);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    end_of(command(args).stdin(Stdio::null()))
+}
+
+/// The same with a descriptor that is passed to it as a socket to listen on.
+pub fn run_to_end_with_socket(socket: OwnedFd) -> Output {
+    end_of(passing(&[]).stdin(socket))
+}
+
+fn end_of(command: &mut Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = child.expect("midge can be run");
     let id = child.id().to_string();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
     let output = receiver.recv_timeout(DEADLINE).unwrap_or_else(|_| {
         let _ = Command::new("sh").args(["-c", "kill -KILL \"$0\"", &id]).status();
-        panic!("midge {args:?} does not end")
+        panic!("{command:?} does not end")
     });
     output.expect("its output can be read")
 }
@@ -216,4 +245,13 @@ fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_midge"));
     command.args(["-a", "127.0.0.1", "-p", "-1"]).args(args);
     command
+}
+
+/// The same; its standard input is passed to it as service managers pass sockets.
+fn passing(args: &[&str]) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null"]);
+    let midge = command(args);
+    shell.arg(midge.get_program()).args(midge.get_args());
+    shell
 }

@@ -11,6 +11,8 @@ enum Form {
 
 /// Every setting a test may name, spelled as in the official configuration file.
 const KNOWN: &[(&str, Form)] = &[
+    ("lame_duck_duration", Form::Span),
+    ("lame_duck_grace_period", Form::Span),
     ("max_connections", Form::Count),
     ("max_control_line", Form::Count),
     ("max_payload", Form::Count),

@@ -129,6 +129,7 @@ impl Model {
                 assert_eq!(left, 0, "messages from worker {from} were not posted before output was written");
             }
             Event::Taken { worker, parcels } => parcels.iter().for_each(|parcel| self.taken(worker, parcel)),
+            Event::Ordered => {}
             Event::Fired => (0..self.peers.len()).for_each(|peer| _ = self.explains(peer, b"PING\r\n")),
             Event::Ended { peer } => self.close(peer),
         }

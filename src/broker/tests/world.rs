@@ -71,6 +71,8 @@ pub enum Event {
     Taken { worker: usize, parcels: Vec<Parcel> },
     /// A connection's timer went off.
     Fired,
+    /// A worker was told something about the server.
+    Ordered,
     /// A connection ended, other than by what its client said.
     Ended { peer: usize },
 }
@@ -148,6 +150,14 @@ impl World {
     pub fn end(&mut self, peer: usize) {
         self.peers[peer].ended = true;
         self.peers[peer].ready = true;
+    }
+
+    /// A worker does what the server wants of all.
+    pub fn order<T>(&mut self, worker: usize, order: impl FnOnce(&mut Broker) -> T) -> T {
+        let answer = order(&mut self.brokers[worker]);
+        self.note(worker, Event::Ordered);
+        self.act(worker);
+        answer
     }
 
     /// The connection breaks.

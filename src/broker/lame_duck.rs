@@ -1,0 +1,32 @@
+//! The server is about to go, and sends its clients to others: first a word, then one after the other.
+
+use super::Broker;
+use super::reason::Reason;
+
+impl Broker {
+    /// Tells every client that takes news that the server is about to go.
+    pub fn announce_end(&mut self) {
+        for key in self.keys() {
+            let client = &self.local.clients[key as usize];
+            if !client.takes_news() {
+                continue;
+            }
+            let ip = client.peer.ip().to_string();
+            let mut info = self.shared.info(client.cid, &ip);
+            info.ldm = true;
+            let line = info.line();
+            self.local.send(key, [&line]);
+        }
+    }
+
+    /// Closes one connection, whatever it is at; what waits for it is flushed. False if there is none left. Each call
+    /// goes on behind the last one, so that sending all away is one walk over them.
+    pub fn send_one_away(&mut self) -> bool {
+        let clients = &self.local.clients;
+        let open = |key: &usize| clients.get(*key).is_some_and(|client| client.is_open());
+        let Some(key) = (self.send_away_from..clients.capacity()).find(open) else { return false };
+        self.send_away_from = key + 1;
+        self.local.close(key as u32, Reason::ServerShutdown, None);
+        true
+    }
+}

@@ -1,0 +1,44 @@
+//! What the main thread does while the workers work: signals, the steps of lame duck mode, and the watchdog.
+
+use super::Server;
+use super::watchdog::Watchdog;
+use crate::sys::service::Manager;
+use crate::sys::signals::{self, Signal};
+use std::time::Instant;
+
+impl Server {
+    /// Follows signals until the server is to be shut down, which is left to the caller. Meanwhile the manager is told that
+    /// every worker works, if it wants to know. Needs [`signals::block`] first.
+    pub fn attend(&mut self, manager: Option<&Manager>) {
+        let mut watchdog = manager.and_then(Watchdog::new);
+        loop {
+            let now = Instant::now();
+            let step_at = self.lame_duck_step(now);
+            if self.is_lame_duck() && step_at.is_none() {
+                return;
+            }
+            let look_at = watchdog.as_mut().map(|watchdog| watchdog.look(&self.mailboxes, now));
+            let deadline = [step_at, look_at].into_iter().flatten().min();
+            if let Some(signal) = signals::wait(deadline)
+                && self.follow(signal)
+            {
+                return;
+            }
+        }
+    }
+
+    /// Does what a signal asks for. True if that is the end.
+    fn follow(&mut self, signal: Signal) -> bool {
+        let log = self.shared.log.clone();
+        log.info(format_args!("Trapped \"{signal}\" signal"));
+        match signal {
+            Signal::Interrupt => return true,
+            // Whoever sent the signal for lame duck mode wants an end without haste.
+            Signal::Terminate => return !self.is_lame_duck(),
+            Signal::User1 => log.info(format_args!("File log re-open ignored, not a file logger")),
+            Signal::Hangup => log.warn(format_args!("Nothing to reload: the server was started without a file")),
+            Signal::User2 => self.enter_lame_duck(Instant::now()),
+        }
+        false
+    }
+}
