@@ -1,13 +1,14 @@
 //! The midge server: arguments to options to server; nothing else.
 
 use midge::config::{self, Command, Options};
-use midge::log::{Log, Settings};
+use midge::log::{Destination, Log, Rotation, Settings};
 use midge::server::{self, Server};
+use midge::sys::clock::CalendarTime;
 use midge::sys::signals::{self, Signal};
 use midge::sys::{error_text, limits, pid_file};
 use std::fmt::Display;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How long the last log lines may take to be written.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
@@ -35,10 +36,12 @@ fn run(options: Options) -> ExitCode {
         eprintln!("midge: cannot block signals: {error}");
         return ExitCode::FAILURE;
     }
-    let log = match Log::stderr(Settings { debug: options.debug, trace: options.trace, ..Settings::default() }) {
+    let log = match Log::start(log_settings(&options)) {
         Ok(log) => log,
         Err(error) => {
-            eprintln!("midge: cannot start the log: {error}");
+            // As the official server does: a date, and neither process id nor tag.
+            let now = CalendarTime::local(SystemTime::now()).to_string();
+            eprintln!("{} {error}", now.split('.').next().unwrap_or_default());
             return ExitCode::FAILURE;
         }
     };
@@ -63,6 +66,19 @@ fn run(options: Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What is logged and where to: of several places the first counts.
+fn log_settings(options: &Options) -> Settings {
+    let rotation = Rotation { size_max: options.log_size_limit, files_max: options.logfile_max_num };
+    let destination = match (&options.log_file, &options.remote_syslog, options.syslog) {
+        (Some(path), ..) => Destination::File(path.clone(), rotation),
+        (None, Some(url), _) => Destination::RemoteSyslog(url.clone()),
+        (None, None, true) => Destination::Syslog,
+        (None, None, false) => Destination::Stderr,
+    };
+    let Options { debug, trace, logtime: time, logtime_utc: utc, .. } = *options;
+    Settings { destination, debug, trace, time, utc, color: None }
+}
+
 /// Returns at SIGINT or SIGTERM.
 fn wait_for_end(log: &Log) {
     loop {
@@ -70,7 +86,7 @@ fn wait_for_end(log: &Log) {
         log.info(format_args!("Trapped \"{signal}\" signal"));
         match signal {
             Signal::Interrupt | Signal::Terminate => return,
-            Signal::User1 => log.info(format_args!("File log re-open ignored, not a file logger")),
+            Signal::User1 => log.reopen(),
             Signal::Hangup => log.warn(format_args!("Nothing to reload: the server was started without a file")),
             Signal::User2 => log.warn(format_args!("Lame duck mode is not supported")),
         }
