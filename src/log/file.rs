@@ -54,12 +54,12 @@ impl LogFile {
     /// Appends lines. What a full disk leaves of a line is ended before the next one.
     fn append(&mut self, lines: &[u8]) -> Result<(), Lost> {
         if self.torn {
-            self.put(b"\n").map_err(|Stopped { error, .. }| Lost::all(lines, error))?;
+            self.put(b"\n").map_err(|stopped| Lost::all(lines, sys::error_text(&stopped.error)))?;
             self.torn = false;
         }
-        self.put(lines).map_err(|Stopped { written, error }| {
-            self.torn = written > 0 && lines[written - 1] != b'\n';
-            Lost::all(&lines[written..], error)
+        self.put(lines).map_err(|stopped| {
+            self.torn = stopped.written > 0 && lines[stopped.written - 1] != b'\n';
+            stopped.lost(lines)
         })
     }
 
@@ -152,7 +152,7 @@ impl Target for LogFile {
                 Ok(()) => self.rotate_if_large(),
                 Err(lost) => {
                     let before = outcome.map_or_else(|before: Lost| before.lines, |()| 0);
-                    outcome = Err(Lost { lines: before + lost.lines, error: lost.error });
+                    outcome = Err(Lost { lines: before + lost.lines, ..lost });
                 }
             }
         }

@@ -183,7 +183,7 @@ fn a_full_disk_loses_lines_and_counts_them() {
     let mut log = LogFile::open(Path::new("/dev/full"), FORMAT, Rotation { size_max: 5, files_max: 1 }).unwrap();
     let lost = log.write(b"one\ntwo\nthree\n").unwrap_err();
     assert_eq!(lost.lines, 3);
-    assert_eq!(sys::error_text(&lost.error), "no space left on device");
+    assert_eq!(lost.fault, "no space left on device");
     assert!(Path::new("/dev/full").exists(), "what is no plain file is never put aside");
 }
 

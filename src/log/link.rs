@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::address::{Address, refusal};
+use super::address::Address;
 use super::target::{Stopped, write_all};
 use crate::sys;
 
@@ -31,15 +31,14 @@ impl Link {
     /// Connects.
     ///
     /// # Errors
-    /// A line in the words of the official server.
+    /// What went wrong, in the words of the official server.
     pub fn connect(address: &Address) -> Result<Link, String> {
         match address {
-            Address::Local(paths) => local(paths).ok_or_else(|| refusal("Unix syslog delivery error")),
-            Address::Udp(address) => udp(address).map_err(|fault| refusal(&format!("dial udp{fault}"))),
-            Address::Tcp(address) => tcp(address).map_err(|fault| refusal(&format!("dial tcp{fault}"))),
-            Address::Unix(path) => unix(path).map_err(|error| {
-                refusal(&format!("dial unix {}: connect: {}", path.display(), sys::error_text(&error)))
-            }),
+            Address::Local(paths) => local(paths).ok_or("Unix syslog delivery error".to_owned()),
+            Address::Udp(address) => udp(address).map_err(|fault| format!("dial udp{fault}")),
+            Address::Tcp(address) => tcp(address).map_err(|fault| format!("dial tcp{fault}")),
+            Address::Unix(path) => unix(path)
+                .map_err(|error| format!("dial unix {}: connect: {}", path.display(), sys::error_text(&error))),
         }
     }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 
 use super::Level;
 use super::target::{Entry, Target};
-use crate::sys;
 
 /// The most bytes of text and headers that wait for the log thread.
 pub const QUEUE_BYTES_MAX: usize = 512 * 1024;
@@ -219,7 +218,7 @@ impl Writer {
             self.works = outcome.is_ok();
             if let Err(lost) = outcome {
                 self.losses.lines += lost.lines;
-                self.losses.fault = Some(sys::error_text(&lost.error));
+                self.losses.fault = Some(lost.fault);
             }
             self.out.clear();
         }
@@ -257,7 +256,6 @@ impl Writer {
 mod tests {
     use super::super::target::Lost;
     use super::*;
-    use std::io::ErrorKind;
     use std::sync::mpsc;
 
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -368,7 +366,7 @@ mod tests {
                 let _ = self.out.send(String::from_utf8(lines.to_vec()).unwrap());
                 return Ok(());
             }
-            Err(Lost::all(lines, ErrorKind::StorageFull.into()))
+            Err(Lost::all(lines, "no space".to_owned()))
         }
 
         fn reopen(&mut self) -> Option<Result<(), String>> {
@@ -391,7 +389,7 @@ mod tests {
         }
         queue.close();
         drop(order);
-        assert_eq!(all(written), ["[INF] c", "[INF] d", "[WRN] 2 log lines dropped: no storage space", "[INF] e"]);
+        assert_eq!(all(written), ["[INF] c", "[INF] d", "[WRN] 2 log lines dropped: no space", "[INF] e"]);
     }
 
     #[test]

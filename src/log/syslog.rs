@@ -9,9 +9,9 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Level;
-use super::address::Address;
+use super::address::{Address, refusal};
 use super::link::Link;
-use super::target::{Entry, Lost, Stopped, Target};
+use super::target::{Entry, Lost, Target};
 use crate::sys::{self, clock::CalendarTime};
 
 /// How long nothing is tried after a failure.
@@ -29,7 +29,7 @@ pub(super) struct Syslog {
     origin: String,
     link: Option<Link>,
     /// Why there is no link, and when to try again.
-    down: Option<(io::ErrorKind, Instant)>,
+    down: Option<(String, Instant)>,
 }
 
 impl Syslog {
@@ -38,7 +38,7 @@ impl Syslog {
     /// # Errors
     /// Why the daemon cannot be reached, as one line.
     pub fn open(address: Address, program: Option<OsString>) -> Result<Syslog, String> {
-        let link = Link::connect(&address)?;
+        let link = Link::connect(&address).map_err(|fault| refusal(&fault))?;
         let program = program.unwrap_or_default();
         let tag = Path::new(&program).file_name().unwrap_or("midge".as_ref()).to_string_lossy();
         let mut origin = format!("{tag}[{}]: ", std::process::id());
@@ -49,22 +49,22 @@ impl Syslog {
     }
 
     /// A link, made anew if need be and if it is time.
-    fn link(&mut self) -> io::Result<&mut Link> {
+    fn link(&mut self) -> Result<&mut Link, String> {
         if self.link.is_none() {
-            if let Some((kind, until)) = self.down
-                && Instant::now() < until
+            if let Some((fault, until)) = &self.down
+                && Instant::now() < *until
             {
-                return Err(kind.into());
+                return Err(fault.clone());
             }
-            match Link::connect(&self.address) {
-                Ok(link) => self.link = Some(link),
-                Err(text) => {
-                    self.down = Some((io::ErrorKind::NotConnected, Instant::now() + PAUSE));
-                    return Err(io::Error::new(io::ErrorKind::NotConnected, text));
-                }
-            }
+            let link = Link::connect(&self.address).inspect_err(|fault| self.pause(fault))?;
+            self.link = Some(link);
         }
-        self.link.as_mut().ok_or(io::ErrorKind::NotConnected.into())
+        self.link.as_mut().ok_or_else(String::new)
+    }
+
+    fn pause(&mut self, fault: &str) {
+        self.link = None;
+        self.down = Some((fault.to_owned(), Instant::now() + PAUSE));
     }
 }
 
@@ -79,24 +79,20 @@ impl Target for Syslog {
 
     fn write(&mut self, lines: &[u8]) -> Result<(), Lost> {
         let mut rest = lines;
-        // A daemon that was restarted gets what its predecessor did not take.
-        for _ in 0..2 {
-            let link = match self.link() {
-                Ok(link) => link,
-                Err(error) => return Err(Lost::all(rest, error)),
-            };
-            let Err(Stopped { written, error }) = link.send(rest) else { return Ok(()) };
-            self.link = None;
+        let mut first = true;
+        loop {
+            let link = self.link().map_err(|fault| Lost::all(rest, fault))?;
+            let Err(stopped) = link.send(rest) else { return Ok(()) };
             // A line that was cut is sent whole to whoever is next.
-            rest = &rest[memchr::memrchr(b'\n', &rest[..written]).map_or(0, |end| end + 1)..];
-            if error.kind() == io::ErrorKind::TimedOut {
-                self.down = Some((error.kind(), Instant::now() + PAUSE));
-                return Err(Lost::all(rest, error));
+            rest = &rest[memchr::memrchr(b'\n', &rest[..stopped.written]).map_or(0, |end| end + 1)..];
+            // A daemon that was restarted gets what its predecessor did not take; one that does not read gets a rest.
+            if !first || stopped.error.kind() == io::ErrorKind::TimedOut {
+                let fault = sys::error_text(&stopped.error);
+                self.pause(&fault);
+                return Err(Lost::all(rest, fault));
             }
-            self.down = None;
+            (self.link, self.down, first) = (None, None, false);
         }
-        self.down = Some((io::ErrorKind::NotConnected, Instant::now() + PAUSE));
-        Err(Lost::all(rest, io::ErrorKind::NotConnected.into()))
     }
 }
 

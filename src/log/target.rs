@@ -45,13 +45,13 @@ pub(super) struct Lost {
     /// How many.
     pub lines: u64,
     /// Why, the last time.
-    pub error: io::Error,
+    pub fault: String,
 }
 
 impl Lost {
     /// Every line that ends in `rest` is lost, one whose beginning was written included.
-    pub fn all(rest: &[u8], error: io::Error) -> Lost {
-        Lost { lines: memchr::memchr_iter(b'\n', rest).count() as u64, error }
+    pub fn all(rest: &[u8], fault: String) -> Lost {
+        Lost { lines: memchr::memchr_iter(b'\n', rest).count() as u64, fault }
     }
 }
 
@@ -76,8 +76,7 @@ impl<S: Write + AsFd + Send> Target for Stream<S> {
 
     fn write(&mut self, lines: &[u8]) -> Result<(), Lost> {
         // Standard error is shared with whoever started us, and that program may have made it non-blocking.
-        write_all(&mut self.stream, lines, None)
-            .map_err(|Stopped { written, error }| Lost::all(&lines[written..], error))
+        write_all(&mut self.stream, lines, None).map_err(|stopped| stopped.lost(lines))
     }
 }
 
@@ -88,6 +87,13 @@ pub(super) struct Stopped {
     pub written: usize,
     /// Why no more were.
     pub error: io::Error,
+}
+
+impl Stopped {
+    /// What is lost when nothing more is tried with `lines`.
+    pub fn lost(&self, lines: &[u8]) -> Lost {
+        Lost::all(&lines[self.written..], sys::error_text(&self.error))
+    }
 }
 
 /// Writes `bytes` to something that may be non-blocking; each time it takes no more it has `patience` to go on.
@@ -153,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_line_begun_is_lost_too() {
-        let lost = Lost::all(b"nd of one\ntwo\n", ErrorKind::Other.into());
+        let lost = Lost::all(b"nd of one\ntwo\n", String::new());
         assert_eq!(lost.lines, 2);
     }
 }

@@ -11,8 +11,11 @@ mod descriptors;
 mod garbage;
 mod half;
 mod lifecycle;
+mod log_lines;
+mod logging;
 mod peer;
 mod random;
+mod scratch;
 mod slow;
 mod start;
 #[path = "../support/mod.rs"]

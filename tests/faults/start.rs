@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::bystanders::Bystanders;
 use super::peer::Peer;
+use super::scratch::Scratch;
 use super::support::process::{Process, run_to_end};
 
 #[test]
@@ -63,15 +62,16 @@ fn wrong_arguments_are_told_in_one_line() {
 
 #[test]
 fn the_pid_file_holds_digits_and_stays() {
-    let file = Scratch::new("pid");
-    let mut server = Process::start(&["-P", file.path().to_str().unwrap()]);
-    assert_eq!(fs::read_to_string(file.path()).unwrap(), server.id().to_string());
+    let folder = Scratch::new();
+    let file = folder.path("pid");
+    let mut server = Process::start(&["-P", &file]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), server.id().to_string());
     server.signal("TERM");
     assert_eq!(server.wait_end().code(), Some(0));
-    assert!(file.path().exists());
+    assert!(fs::exists(&file).unwrap());
     // Another server takes it over.
-    let next = Process::start(&["-P", file.path().to_str().unwrap()]);
-    assert_eq!(fs::read_to_string(file.path()).unwrap(), next.id().to_string());
+    let next = Process::start(&["-P", &file]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), next.id().to_string());
 }
 
 #[test]
@@ -99,28 +99,5 @@ fn the_unspecified_ipv6_address_takes_both_families() {
         let mut four = Peer::connect(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port));
         four.publish("both", b"from the other family");
         six.expect_message("both", b"from the other family");
-    }
-}
-
-/// A file of this test's own below the build's scratch folder, removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("faults-{}-{number}.{name}", std::process::id());
-        Scratch(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A failing test may have left none.
-        let _ = fs::remove_file(&self.0);
     }
 }
