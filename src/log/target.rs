@@ -122,6 +122,7 @@ pub(super) fn write_all(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
     use std::io::Read;
     use std::os::unix::net::UnixStream;
     use std::thread;
@@ -155,6 +156,24 @@ mod tests {
         let (mut near, far) = UnixStream::pair().unwrap();
         drop(far);
         assert_eq!(write_all(&mut near, b"lost\n", None).unwrap_err().written, 0);
+    }
+
+    #[test]
+    fn only_a_terminal_gets_colours() {
+        let line = |path: &str, color| {
+            let file = File::options().read(true).write(true).open(path).unwrap();
+            let format = Format { pid: 7, time: false, utc: false, color: false };
+            let mut out = Vec::new();
+            let entry = Entry { when: SystemTime::UNIX_EPOCH, level: Level::Info, text: "x" };
+            Stream::new(file, format, color).format(entry, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(line("/dev/null", None), "[7] [INF] x\n");
+        assert_eq!(line("/dev/null", Some(true)), "[7] [\x1b[32mINF\x1b[0m] x\n");
+        if cfg!(target_os = "linux") {
+            assert_eq!(line("/dev/ptmx", None), "[7] [\x1b[32mINF\x1b[0m] x\n");
+            assert_eq!(line("/dev/ptmx", Some(false)), "[7] [INF] x\n");
+        }
     }
 
     #[test]

@@ -9,8 +9,8 @@ pub const REDACTED: &str = "[REDACTED]";
 /// A key that contains one of these, in any case, has a secret for its value.
 const SECRETS: [&str; 8] = ["pass", "token", "jwt", "sig", "nkey", "secret", "seed", "cred"];
 
-/// The document as it came, but with `[REDACTED]` in place of each secret: between its quotes if it is a text, in place of
-/// all of it otherwise. A document that cannot be read with certainty is one secret as a whole.
+/// The document as it came, but with `[REDACTED]` in place of each secret: between its quotes if it is a text, in place
+/// of all of it otherwise. A document that cannot be read with certainty is one secret as a whole.
 pub fn redacted(document: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(document);
     let Some(secrets) = secrets(&text) else { return REDACTED.into() };

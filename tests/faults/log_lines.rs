@@ -17,7 +17,8 @@ const EXPECTED: &[&str] = &[
     "[INF] Listening for client connections on *",
     "[INF] Server is ready",
     "[DBG] * - cid:* - Client connection created",
-    "[TRC] * - cid:* - <<- [CONNECT {\"verbose\":false, \"pass\" : \"[REDACTED]\",\"sig\":\"[REDACTED]\",\"lang\":\"go\",\"version\":\"1.2\",\"name\":\"app\",\"headers\":true}]",
+    "[TRC] * - cid:* - <<- [CONNECT {\"verbose\":false, \"pass\" : \"[REDACTED]\",\"sig\":\"[REDACTED]\",\
+        \"lang\":\"go\",\"version\":\"1.2\",\"name\":\"app\",\"headers\":true}]",
     "[TRC] * - cid:* - \"v1.2:go:app\" - <<- [PING]",
     "[TRC] * - cid:* - \"v1.2:go:app\" - ->> [PONG]",
     "[TRC] * - cid:* - \"v1.2:go:app\" - <<- [SUB foo 1]",
@@ -132,10 +133,14 @@ fn no_secret_of_any_connect_is_logged() {
 
 /// Two clients one after the other, and the end. Returns the log.
 fn session(mut server: Process) -> String {
-    let connect = "CONNECT {\"verbose\":false, \"pass\" : \"p\",\"sig\":\"s\",\"lang\":\"go\",\"version\":\"1.2\",\"name\":\"app\",\"headers\":true}\r\n";
-    let operations = "SUB foo 1\r\nSUB bar q 2\r\nPUB foo 5\r\nhello\r\nPUB foo rep.ly 13\r\n\0\u{1}\"\nlonger he\r\nPUB foo 0\r\n\r\n\
-        HPUB bar rep 12 12\r\nNATS/1.0\r\n\r\n\r\nUNSUB 2 2\r\nPUB bar 1\r\nx\r\nUNSUB 9\r\nSUB foo..bar 3\r\nPUB fo\"o\\ 0\r\n\r\n";
-    talk(server.address(), &[connect, operations]);
+    let connect = "CONNECT {\"verbose\":false, \"pass\" : \"p\",\"sig\":\"s\",\
+        \"lang\":\"go\",\"version\":\"1.2\",\"name\":\"app\",\"headers\":true}\r\n";
+    let operations = [
+        "SUB foo 1\r\nSUB bar q 2\r\nPUB foo 5\r\nhello\r\nPUB foo rep.ly 13\r\n\0\u{1}\"\nlonger he\r\n",
+        "PUB foo 0\r\n\r\nHPUB bar rep 12 12\r\nNATS/1.0\r\n\r\n\r\nUNSUB 2 2\r\nPUB bar 1\r\nx\r\nUNSUB 9\r\n",
+        "SUB foo..bar 3\r\nPUB fo\"o\\ 0\r\n\r\n",
+    ];
+    talk(server.address(), &[connect, &operations.concat()]);
     server.wait_log("- <-> [DELSUB 1]");
     talk(server.address(), &["CONNECT {\"verbose\":true}\r\nSUB a 1\r\nPUB a 1\r\nx\r\nUNSUB 1\r\n"]);
     server.wait_log(" - Client connection closed: Client Closed\n[");

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
+use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use super::bystanders::Bystanders;
 use super::peer::{DEADLINE, Peer};
@@ -130,25 +133,34 @@ fn a_full_disk_costs_lines_that_are_counted() {
 }
 
 #[test]
-fn a_disk_full_from_the_start_holds_up_nobody() {
+fn a_device_without_space_costs_lines_that_are_counted() {
     let folder = Scratch::new();
-    let pid_file = folder.path("pid");
-    // Nothing is ever logged, so the port must be known.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let ready = || match TcpStream::connect(("127.0.0.1", port)) {
-        Ok(_) => format!("Listening for client connections on 127.0.0.1:{port}\nServer is ready"),
-        Err(_) => String::new(),
+    let (path, first, second) = (folder.path("log"), folder.path("first"), folder.path("second"));
+    symlink(&first, &path).unwrap();
+    let server = start(&path, &["-DV", "--log_size_limit", "1_000_000"]);
+    let lead_to = |file: &str| {
+        fs::remove_file(&path).unwrap();
+        symlink(file, &path).unwrap();
+        server.signal("USR1");
     };
-    let args = ["-l", "/dev/full", "-DV", "--log_size_limit", "10", "-P", &pid_file, "-p", &port.to_string()];
-    let mut server = Process::start_logging(&args, ready);
-    Bystanders::connect(server.address()).exchange();
-    server.signal("TERM");
-    assert_eq!(server.wait_end().code(), Some(0));
+    lead_to("/dev/full");
+    wait_until(|| server.has_open("/dev/full"));
+    let mut bystanders = Bystanders::connect(server.address());
+    for _ in 0..10 {
+        bystanders.exchange();
+    }
+    lead_to(&second);
+    wait_for(&second, " log lines dropped: no space left on device\n");
+    assert!(read(&second).starts_with(&format!("[{}] ", server.id())), "{}", read(&second));
+    bystanders.exchange();
 }
 
 #[test]
 fn a_log_that_cannot_be_opened_is_told_in_one_plain_line() {
-    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // It has its port, but does not listen.
+    let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    deaf.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let refused = deaf.local_addr().unwrap().as_socket().unwrap();
     let refused_url = format!("tcp://{refused}");
     let refused_text = format!("error connecting to syslog: \"dial tcp {refused}: connect: connection refused\"");
     for (args, text) in [
@@ -179,43 +191,50 @@ fn a_log_that_cannot_be_opened_is_told_in_one_plain_line() {
 
 #[test]
 fn a_log_daemon_that_goes_and_comes_back_costs_lines_that_are_counted() {
-    let (daemon, address) = listen("127.0.0.1:0");
-    let mut server = Process::start_logging(&["-D", "-r", &format!("tcp://{address}")], daemon.reader());
+    let folder = Scratch::new();
+    let path = folder.path("socket");
+    let daemon = Daemon::listen(&path);
+    let text = daemon.text.clone();
+    let ready = || text.lock().unwrap().clone();
+    let mut server = Process::start_logging(&["-D", "-r", &format!("unix://{path}")], ready);
     let mut bystanders = Bystanders::connect(server.address());
     daemon.stop();
-    // What was under way when it went is lost unseen, and after that it takes a while until it is tried again.
+    fs::remove_file(&path).unwrap();
     for _ in 0..20 {
         drop(Peer::connect(server.address()));
         bystanders.exchange();
     }
-    let (daemon, _) = listen(&address.to_string());
+    let daemon = Daemon::listen(&path);
+    let told = || daemon.text.lock().unwrap().clone();
     wait_until(|| {
         drop(Peer::connect(server.address()));
-        daemon.text().contains(" log lines dropped: ")
+        told().contains(" log lines dropped: ")
     });
-    let text = daemon.text();
+    let text = told();
     let report = text.lines().find(|line| line.contains(" log lines dropped: ")).unwrap();
-    assert!(report.starts_with("<4>2") && report.contains(" midge["), "{report}");
+    assert!(report.starts_with("<4>") && report.contains(&format!(" midge[{}]: ", server.id())), "{report}");
     bystanders.exchange();
     server.signal("TERM");
     assert_eq!(server.wait_end().code(), Some(0));
     assert_eq!(server.log(), "");
-    wait_until(|| daemon.text().ends_with("Server Exiting..\n"));
+    wait_until(|| told().ends_with("Server Exiting..\n"));
 }
 
 #[test]
 fn a_log_daemon_that_does_not_read_holds_up_nobody() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("tcp://{}", listener.local_addr().unwrap());
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let ready = || match TcpStream::connect(("127.0.0.1", port)) {
-        Ok(_) => format!("Listening for client connections on 127.0.0.1:{port}\nServer is ready"),
-        Err(_) => String::new(),
+    let mut daemon = None;
+    let mut log = String::new();
+    let ready = || {
+        let daemon = daemon.get_or_insert_with(|| BufReader::with_capacity(512, listener.accept().unwrap().0));
+        daemon.read_line(&mut log).unwrap();
+        log.clone()
     };
-    let mut server = Process::start_logging(&["-DV", "-r", &url, "-p", &port.to_string()], ready);
+    let mut server = Process::start_logging(&["-DV", "-r", &url], ready);
+    // From here on it reads nothing, and accepts nobody.
     let bystanders = Bystanders::connect(server.address()).keep_busy();
     let mut publisher = Peer::connect(server.address());
-    let start = Instant::now();
     // Far more than the sockets between them hold.
     for _ in 0..100 {
         for _ in 0..100 {
@@ -223,13 +242,11 @@ fn a_log_daemon_that_does_not_read_holds_up_nobody() {
         }
         publisher.round_trip();
     }
-    assert!(start.elapsed() < DEADLINE);
     bystanders.stop();
     let start = Instant::now();
     server.signal("TERM");
     assert_eq!(server.wait_end().code(), Some(0));
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    drop(listener);
 }
 
 fn start(path: &str, args: &[&str]) -> Process {
@@ -257,43 +274,33 @@ fn wait_until(mut wanted: impl FnMut() -> bool) {
     }
 }
 
-/// A log daemon: takes one connection after the other and keeps what comes.
+/// A log daemon: takes one connection and keeps what comes.
 struct Daemon {
     text: Arc<Mutex<String>>,
-    stop: Arc<Mutex<Option<TcpStream>>>,
-}
-
-fn listen(address: &str) -> (Daemon, SocketAddr) {
-    let listener = TcpListener::bind(address).unwrap();
-    let address = listener.local_addr().unwrap();
-    let daemon = Daemon { text: Arc::default(), stop: Arc::default() };
-    let (text, stop) = (Arc::clone(&daemon.text), Arc::clone(&daemon.stop));
-    thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        *stop.lock().unwrap() = Some(stream.try_clone().unwrap());
-        let mut lines = BufReader::new(stream);
-        let mut line = String::new();
-        while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
-            text.lock().unwrap().push_str(&line);
-            line.clear();
-        }
-    });
-    (daemon, address)
+    connection: Arc<Mutex<Option<UnixStream>>>,
 }
 
 impl Daemon {
-    fn text(&self) -> String {
-        self.text.lock().unwrap().clone()
+    fn listen(path: &str) -> Daemon {
+        let listener = UnixListener::bind(path).unwrap();
+        let daemon = Daemon { text: Arc::default(), connection: Arc::default() };
+        let (text, connection) = (Arc::clone(&daemon.text), Arc::clone(&daemon.connection));
+        thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            *connection.lock().unwrap() = Some(stream.try_clone().unwrap());
+            let mut lines = BufReader::new(stream);
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                text.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
+        daemon
     }
 
-    fn reader(&self) -> impl Fn() -> String + use<> {
-        let text = Arc::clone(&self.text);
-        move || text.lock().unwrap().clone()
-    }
-
-    /// Hangs up, and nobody listens any more.
+    /// Hangs up; nobody listens any more.
     fn stop(self) {
-        let stream = self.stop.lock().unwrap().take().expect("it was connected to");
-        stream.shutdown(std::net::Shutdown::Both).unwrap();
+        let stream = self.connection.lock().unwrap().take().expect("it was connected to");
+        stream.shutdown(Shutdown::Both).unwrap();
     }
 }

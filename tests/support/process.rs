@@ -165,6 +165,13 @@ impl Process {
         fs::read_dir(format!("/proc/{}/fd", self.id())).expect("its descriptors can be listed").count()
     }
 
+    /// True if it has this file open now.
+    pub fn has_open(&self, path: &str) -> bool {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.id())).expect("its descriptors can be listed");
+        // Some may be closed while they are looked at.
+        descriptors.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == Path::new(path)))
+    }
+
     /// Waits until a measure of it is at most `most`; panics with `what` if that does not come.
     pub fn wait_down(&self, what: &str, most: usize, measure: impl Fn(&Process) -> usize) {
         let deadline = Instant::now() + DEADLINE;
