@@ -180,11 +180,20 @@ fn a_rotation_that_fails_is_told_and_tried_later() {
 
 #[test]
 fn a_full_disk_loses_lines_and_counts_them() {
-    let mut log = LogFile::open(Path::new("/dev/full"), FORMAT, Rotation { size_max: 5, files_max: 1 }).unwrap();
+    let mut log = LogFile::open(Path::new("/dev/full"), FORMAT, Rotation::default()).unwrap();
     let lost = log.write(b"one\ntwo\nthree\n").unwrap_err();
     assert_eq!(lost.lines, 3);
     assert_eq!(lost.fault, "no space left on device");
-    assert!(Path::new("/dev/full").exists(), "what is no plain file is never put aside");
+}
+
+#[test]
+fn what_is_no_plain_file_is_never_put_aside() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink("/dev/null", folder.log()).unwrap();
+    let mut log = open_log(&folder, 5, 1);
+    log.write(b"too long for it\n").unwrap();
+    assert_eq!(folder.names(), ["a.log"]);
+    assert!(folder.log().is_symlink());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::Level;
 use super::address::{Address, refusal};
+use super::escape::Plain;
 use super::link::Link;
 use super::target::{Entry, Lost, Target};
 use crate::sys::{self, clock::CalendarTime};
@@ -40,8 +41,8 @@ impl Syslog {
     pub fn open(address: Address, program: Option<OsString>) -> Result<Syslog, String> {
         let link = Link::connect(&address).map_err(|fault| refusal(&fault))?;
         let program = program.unwrap_or_default();
-        let tag = Path::new(&program).file_name().unwrap_or("midge".as_ref()).to_string_lossy();
-        let mut origin = format!("{tag}[{}]: ", std::process::id());
+        let tag = Path::new(&program).file_name().unwrap_or("midge".as_ref());
+        let mut origin = format!("{}[{}]: ", Plain(tag.as_encoded_bytes()), std::process::id());
         if address.is_remote() {
             origin.insert_str(0, &format!("{} ", sys::host_name()));
         }

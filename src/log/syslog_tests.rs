@@ -158,6 +158,27 @@ fn a_daemon_that_hung_up_is_connected_to_again_without_a_loss() {
 }
 
 #[test]
+fn a_line_cut_by_a_hang_up_is_sent_again_whole() {
+    let path = SocketPath::new();
+    let daemon = UnixListener::bind(&path.0).unwrap();
+    let mut syslog = open(Address::Unix(path.0.clone()));
+    let line = lines(&syslog, &[(Level::Info, &"x".repeat(1000))]);
+    let reader = std::thread::spawn(move || {
+        // It hangs up in the middle of what comes.
+        let mut first = daemon.accept().unwrap().0;
+        first.read_exact(&mut [0]).unwrap();
+        drop(first);
+        let mut text = Vec::new();
+        daemon.accept().unwrap().0.read_to_end(&mut text).unwrap();
+        text
+    });
+    syslog.write(&line.repeat(2000)).unwrap();
+    drop(syslog);
+    let text = reader.join().unwrap();
+    assert!(!text.is_empty() && text.chunks(line.len()).all(|chunk| chunk == line));
+}
+
+#[test]
 fn a_dead_daemon_costs_lines_and_comes_back() {
     let path = SocketPath::new();
     let daemon = UnixListener::bind(&path.0).unwrap();
