@@ -66,7 +66,7 @@
 //! - [`wire`]: operations, INFO and CONNECT, subjects, error texts
 //! - [`memory`]: block pool, chains, spare buffers
 //! - [`config`]: command line and the options table
-//! - [`log`]: levels, lines, the log thread
+//! - [`log`]: levels, lines, the log thread; standard error, files with rotation, log daemons
 //! - [`sys`]: what std and mio lack; the only `unsafe`
 //!
 //! # Where this differs from the design

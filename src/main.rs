@@ -1,13 +1,14 @@
 //! The midge server: arguments to options to server; nothing else.
 
 use midge::config::{self, Command, Options};
-use midge::log::{Log, Settings};
+use midge::log::{Destination, Log, Rotation, Settings};
 use midge::server::{self, Server};
+use midge::sys::clock::CalendarTime;
 use midge::sys::service::{Manager, Notice};
 use midge::sys::{error_text, limits, passed, pid_file, signals};
 use std::fmt::Display;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How long the last log lines may take to be written.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
@@ -43,10 +44,12 @@ fn run(options: Options) -> ExitCode {
         eprintln!("midge: cannot block signals: {error}");
         return ExitCode::FAILURE;
     }
-    let log = match Log::stderr(Settings { debug: options.debug, trace: options.trace, ..Settings::default() }) {
+    let log = match Log::start(log_settings(&options)) {
         Ok(log) => log,
         Err(error) => {
-            eprintln!("midge: cannot start the log: {error}");
+            // As the official server does: a date, and neither process id nor tag.
+            let now = CalendarTime::local(SystemTime::now()).to_string();
+            eprintln!("{} {error}", now.split('.').next().unwrap_or_default());
             return ExitCode::FAILURE;
         }
     };
@@ -86,6 +89,19 @@ fn tell(manager: Option<&Manager>, notice: Notice, log: &Log) {
     if let Some(Err(error)) = manager.map(|manager| manager.tell(notice)) {
         log.warn(format_args!("Cannot tell the service manager: {}", error_text(&error)));
     }
+}
+
+/// What is logged and where to: of several places the first counts.
+fn log_settings(options: &Options) -> Settings {
+    let rotation = Rotation { size_max: options.log_size_limit, files_max: options.logfile_max_num };
+    let destination = match (&options.log_file, &options.remote_syslog, options.syslog) {
+        (Some(path), ..) => Destination::File(path.clone(), rotation),
+        (None, Some(url), _) => Destination::RemoteSyslog(url.clone()),
+        (None, None, true) => Destination::Syslog,
+        (None, None, false) => Destination::Stderr,
+    };
+    let Options { debug, trace, logtime: time, logtime_utc: utc, .. } = *options;
+    Settings { destination, debug, trace, time, utc, color: None }
 }
 
 fn fatal(log: &Log, error: &dyn Display) -> ExitCode {

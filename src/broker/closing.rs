@@ -82,6 +82,9 @@ impl Local {
 
     /// Takes one subscription of a connection away.
     pub(super) fn unsubscribe(&mut self, key: u32, slot: u32) {
+        if self.trace {
+            self.trace_end(key, self.subs.sid(slot));
+        }
         let client = &mut self.clients[key as usize];
         let (interest, account) = (&self.shared.interest, client.account);
         self.subs.remove(&mut client.sids, slot, |sub, target| {

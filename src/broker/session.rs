@@ -335,16 +335,16 @@ impl Broker {
     }
 
     fn unsubscribe(&mut self, key: u32, sid: &[u8], max: u32) {
-        let client = &self.local.clients[key as usize];
-        if let Some(slot) = self.local.subs.find(&client.sids, sid) {
-            let sub = self.local.subs.at(slot);
-            if max > sub.delivered {
-                sub.max = max;
-            } else {
-                self.local.unsubscribe(key, slot);
-            }
-        }
+        // First, as the official server does it; and if that ends the connection, there is no such subscription any more.
         self.okay_if_verbose(key);
+        let client = &self.local.clients[key as usize];
+        let Some(slot) = self.local.subs.find(&client.sids, sid) else { return };
+        let sub = self.local.subs.at(slot);
+        if max > sub.delivered {
+            sub.max = max;
+        } else {
+            self.local.unsubscribe(key, slot);
+        }
     }
 
     fn ping(&mut self, key: u32) {

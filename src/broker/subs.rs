@@ -64,6 +64,11 @@ impl Subs {
         &mut self.slots[slot as usize]
     }
 
+    /// The client's name for the subscription in a slot that is known to be used.
+    pub fn sid(&self, slot: u32) -> &[u8] {
+        self.slots[slot as usize].sid.bytes()
+    }
+
     /// The slot of the connection's subscription with this sid.
     pub fn find(&self, sids: &Sids, sid: &[u8]) -> Option<u32> {
         sids.find(self.hash.of(sid), |slot| self.slots[slot as usize].sid.bytes() == sid)

@@ -1,8 +1,10 @@
 //! Protocol trace lines, for operators who asked for them.
 
+use super::client::Client;
 use super::deliver::Local;
 use crate::interest::Target;
-use crate::wire::errors::quoted;
+use crate::log::{Escaped, Plain, Quoted};
+use crate::wire::redact::redacted;
 use crate::wire::{Message, Op};
 
 impl Local {
@@ -16,7 +18,7 @@ impl Local {
     #[inline(never)]
     pub(super) fn trace_in(&self, key: u32, op: &Op) {
         let client = &self.clients[key as usize];
-        let line = |text: String| self.shared.log.trace(format_args!("{client} - <<- {text}"));
+        let line = |text: String| self.shared.log.trace(format_args!("{client} - <<- [{text}]"));
         match op {
             Op::Publish(publish) => {
                 let name = if publish.header_bytes > 0 { "HPUB" } else { "PUB" };
@@ -24,24 +26,20 @@ impl Local {
                 words.extend((!publish.reply.is_empty()).then(|| plain(publish.reply)));
                 words.extend((publish.header_bytes > 0).then(|| publish.header_bytes.to_string()));
                 words.push(publish.body.len().to_string());
-                line(format!("[{}]", words.join(" ")));
-                if !publish.body.is_empty() {
-                    line(format!("MSG_PAYLOAD: [{}]", quoted(publish.body)));
-                }
+                line(words.join(" "));
+                self.trace_payload(client, "<<-", publish.body);
             }
-            Op::Subscribe { subject, queue: b"", sid } => line(format!("[SUB {} {}]", plain(subject), plain(sid))),
+            Op::Subscribe { subject, queue: b"", sid } => line(format!("SUB {} {}", Plain(subject), Plain(sid))),
             Op::Subscribe { subject, queue, sid } => {
-                line(format!("[SUB {} {} {}]", plain(subject), plain(queue), plain(sid)));
+                line(format!("SUB {} {} {}", Plain(subject), Plain(queue), Plain(sid)));
             }
-            Op::Unsubscribe { sid, max: 0 } => line(format!("[UNSUB {}]", plain(sid))),
-            Op::Unsubscribe { sid, max } => line(format!("[UNSUB {} {max}]", plain(sid))),
-            Op::Ping => line("[PING]".into()),
-            Op::Pong => line("[PONG]".into()),
-            // The document may hold credentials.
-            Op::Connect(_) => line("[CONNECT {[REDACTED]}]".into()),
-            Op::Info(_) => line("[INFO]".into()),
-            Op::Okay => line("[+OK]".into()),
-            Op::Error(text) => line(format!("[-ERR {}]", plain(text))),
+            Op::Unsubscribe { sid, max: 0 } => line(format!("UNSUB {}", Plain(sid))),
+            Op::Unsubscribe { sid, max } => line(format!("UNSUB {} {max}", Plain(sid))),
+            Op::Ping => line("PING".into()),
+            Op::Pong => line("PONG".into()),
+            Op::Connect(document) => line(format!("CONNECT {}", Plain(redacted(document).as_bytes()))),
+            // The official server does not trace these.
+            Op::Info(_) | Op::Okay | Op::Error(_) => {}
         }
     }
 
@@ -66,11 +64,30 @@ impl Local {
         words.push((message.total_bytes - hidden).to_string());
         let name = if with_headers { "HMSG" } else { "MSG" };
         self.shared.log.trace(format_args!("{client} - ->> [{name} {}]", words.join(" ")));
+        self.trace_payload(client, "->>", &message.body()[hidden as usize..]);
+    }
+
+    /// A subscription that ended.
+    #[inline(never)]
+    pub(super) fn trace_end(&self, key: u32, sid: &[u8]) {
+        let client = &self.clients[key as usize];
+        self.shared.log.trace(format_args!("{client} - <-> [DELSUB {}]", Plain(sid)));
+    }
+
+    /// What an operation carries, if it is anything.
+    fn trace_payload(&self, client: &Client, way: &str, body: &[u8]) {
+        let log = &self.shared.log;
+        match self.shared.options.max_traced_msg_len {
+            _ if body.is_empty() => {}
+            most @ 1.. if body.len() > most => {
+                log.trace(format_args!("{client} - {way} MSG_PAYLOAD: [\"{}...\"]", Escaped(&body[..most])));
+            }
+            _ => log.trace(format_args!("{client} - {way} MSG_PAYLOAD: [{}]", Quoted(body))),
+        }
     }
 }
 
-/// Peer text as it stands, but for bytes that would break the line.
+/// Peer text as it stands, but for what would break the line.
 fn plain(text: &[u8]) -> String {
-    let quoted = quoted(text);
-    quoted[1..quoted.len() - 1].to_owned()
+    Plain(text).to_string()
 }

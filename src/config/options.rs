@@ -23,6 +23,22 @@ pub struct Options {
     pub debug: bool,
     /// Log every operation.
     pub trace: bool,
+    /// The file to log to; before every other place.
+    pub log_file: Option<PathBuf>,
+    /// Log lines begin with date and time.
+    pub logtime: bool,
+    /// ... in UTC.
+    pub logtime_utc: bool,
+    /// Log to the daemon of this machine.
+    pub syslog: bool,
+    /// The URL of a log daemon; before the one of this machine.
+    pub remote_syslog: Option<String>,
+    /// The size in bytes above which the log file is put aside; 0 means never.
+    pub log_size_limit: u64,
+    /// The most log files, the one in use counted; 0 keeps all.
+    pub logfile_max_num: usize,
+    /// The most bytes of a payload that a trace line shows; 0 means all that a line has room for.
+    pub max_traced_msg_len: usize,
     /// Worker threads, 1 to 256; 0 leaves the number to the server.
     pub workers: usize,
     /// The longest line of one operation without its payload, in bytes.
@@ -61,6 +77,14 @@ impl Options {
         ports_file_dir: None,
         debug: false,
         trace: false,
+        log_file: None,
+        logtime: false,
+        logtime_utc: false,
+        syslog: false,
+        remote_syslog: None,
+        log_size_limit: 0,
+        logfile_max_num: 0,
+        max_traced_msg_len: 0,
         workers: 0,
         max_control_line: 0,
         max_payload: 0,

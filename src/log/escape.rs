@@ -13,6 +13,11 @@ pub struct Escaped<'a>(pub &'a [u8]);
 #[derive(Clone, Copy, Debug)]
 pub struct Quoted<'a>(pub &'a [u8]);
 
+/// Shows text of a peer as it stands, quotes and backslashes included; only what does not print is escaped, as in
+/// [`Escaped`].
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'a>(pub &'a [u8]);
+
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", Escaped(self.0))
@@ -21,18 +26,28 @@ impl Display for Quoted<'_> {
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            escape_text(chunk.valid(), f)?;
-            for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02x}")?;
-            }
-        }
-        Ok(())
+        escape(self.0, |character| !matches!(character, '"' | '\\') && prints(character), f)
     }
 }
 
+impl Display for Plain<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        escape(self.0, prints, f)
+    }
+}
+
+fn escape(text: &[u8], is_plain: impl Fn(char) -> bool, f: &mut Formatter<'_>) -> fmt::Result {
+    for chunk in text.utf8_chunks() {
+        escape_text(chunk.valid(), &is_plain, f)?;
+        for byte in chunk.invalid() {
+            write!(f, "\\x{byte:02x}")?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes the plain runs whole and the rest character by character.
-fn escape_text(text: &str, f: &mut Formatter<'_>) -> fmt::Result {
+fn escape_text(text: &str, is_plain: impl Fn(char) -> bool, f: &mut Formatter<'_>) -> fmt::Result {
     let mut plain_from = 0;
     for (at, character) in text.char_indices() {
         if is_plain(character) {
@@ -45,9 +60,8 @@ fn escape_text(text: &str, f: &mut Formatter<'_>) -> fmt::Result {
     f.write_str(&text[plain_from..])
 }
 
-fn is_plain(character: char) -> bool {
+fn prints(character: char) -> bool {
     match character {
-        '"' | '\\' => false,
         ' '..='~' => true,
         '\0'..='\x7f' => false,
         // The standard library knows which characters print; it escapes the others.
@@ -93,6 +107,18 @@ mod tests {
         ] {
             assert_eq!(Escaped(input).to_string(), expected, "{input:?}");
             assert_eq!(Quoted(input).to_string(), format!("\"{expected}\""), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn plain_text_keeps_quotes_and_backslashes() {
+        for (input, expected) in [
+            (&b"fo\"o\\"[..], "fo\"o\\"),
+            (b"{\"a\":\"b\\\"c\"}", "{\"a\":\"b\\\"c\"}"),
+            (b"a\tb\x1b\xff", "a\\tb\\x1b\\xff"),
+            ("\u{202e}\u{fc}".as_bytes(), "\\u202e\u{fc}"),
+        ] {
+            assert_eq!(Plain(input).to_string(), expected, "{input:?}");
         }
     }
 }

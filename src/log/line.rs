@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::fmt::{self, Arguments, Display, Write};
 use std::io::Write as _;
-use std::time::SystemTime;
 
 use super::Level;
 use super::escape::escape_character;
+use super::target::Entry;
 use crate::sys::clock::CalendarTime;
 
 /// The longest text of one line in bytes, the mark of a cut text included.
@@ -18,6 +18,8 @@ const CUT_MARK: &str = "... (cut)";
 /// How a line begins.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Format {
+    /// The process id shown.
+    pub pid: u32,
     /// Date and time are shown.
     pub time: bool,
     /// ... in UTC.
@@ -28,9 +30,9 @@ pub(super) struct Format {
 
 impl Format {
     /// Appends a whole line to `out`: `[pid] date time [TAG] text`.
-    pub fn write(self, out: &mut Vec<u8>, pid: u32, when: SystemTime, level: Level, text: &str) {
+    pub fn write(self, Entry { when, level, text }: Entry<'_>, out: &mut Vec<u8>) {
         // Writing to a vector cannot fail.
-        let _ = write!(out, "[{pid}] ");
+        let _ = write!(out, "[{}] ", self.pid);
         if self.time {
             let time = if self.utc { CalendarTime::utc(when) } else { CalendarTime::local(when) };
             let _ = write!(out, "{time} ");
@@ -133,10 +135,10 @@ mod tests {
         let when = UNIX_EPOCH + Duration::new(1_795_425_953, 383_160_000);
         let shown = |format: Format, level| {
             let mut out = Vec::new();
-            format.write(&mut out, 10943, when, level, "Starting");
+            format.write(Entry { when, level, text: "Starting" }, &mut out);
             String::from_utf8(out).unwrap()
         };
-        let plain = Format { time: true, utc: true, color: false };
+        let plain = Format { pid: 10943, time: true, utc: true, color: false };
         assert_eq!(shown(plain, Level::Info), "[10943] 2026/11/23 09:25:53.383160 [INF] Starting\n");
         let timeless = Format { time: false, ..plain };
         assert_eq!(shown(timeless, Level::Fatal), "[10943] [FTL] Starting\n");

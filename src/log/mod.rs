@@ -5,34 +5,51 @@
 //! worker's time: what finds the queue full is dropped, counted, and reported in one warning once there is room again.
 //!
 //! ```text
-//! worker --statement--> throttle (ERR, WRN) --> queue (bounded bytes) --> log thread --> target (stderr)
+//! worker --statement--> throttle (ERR, WRN) --> queue (bounded bytes) --> log thread --> target
 //! ```
+//!
+//! The target is standard error, a file ([`Rotation`]) or a log daemon. Lines it could not write are counted too, and told
+//! in the same way.
 //!
 //! One statement is one line of at most [`LINE_BYTES_MAX`] bytes: longer text is cut and marked, and control characters
 //! are escaped, whatever the caller passed. Text that comes from a peer should go through [`Escaped`] or [`Quoted`] all
 //! the same, so that its quotes and backslashes are unambiguous too.
 
+mod address;
+mod backups;
 mod capture;
 mod escape;
+mod file;
 mod line;
+mod link;
 mod queue;
+mod syslog;
 mod target;
 mod throttle;
 
 use std::fmt::{self, Arguments, Display};
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use capture::Captured;
-pub use escape::{Escaped, Quoted};
+pub use escape::{Escaped, Plain, Quoted};
+pub use file::Rotation;
 pub use line::LINE_BYTES_MAX;
 pub use queue::QUEUE_BYTES_MAX;
 
+use address::Address;
 use capture::Capture;
+use file::LogFile;
+use line::Format;
 use queue::Queue;
+use syslog::Syslog;
+use target::{Stream, Target};
 use throttle::Throttle;
+
+use crate::sys;
 
 /// How much a statement matters; shown as a three-letter tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +82,25 @@ impl Level {
     }
 }
 
-/// What is logged and how a line begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where lines go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// To standard error.
+    #[default]
+    Stderr,
+    /// To the end of the file of this name, made if it is missing.
+    File(PathBuf, Rotation),
+    /// To the log daemon of this machine.
+    Syslog,
+    /// To a log daemon at `udp://host:port`, `tcp://host:port` or `unix:///path`.
+    RemoteSyslog(String),
+}
+
+/// What is logged, where to, and how a line begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// Where lines go.
+    pub destination: Destination,
     /// Let `DBG` statements through.
     pub debug: bool,
     /// Let `TRC` statements through.
@@ -76,13 +109,14 @@ pub struct Settings {
     pub time: bool,
     /// Date and time in UTC instead of the local zone.
     pub utc: bool,
-    /// Colour the tags: `None` means where the target is a terminal.
+    /// Colour the tags on standard error: `None` means if it is a terminal.
     pub color: Option<bool>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { debug: false, trace: false, time: true, utc: false, color: None }
+        let destination = Destination::Stderr;
+        Settings { destination, debug: false, trace: false, time: true, utc: false, color: None }
     }
 }
 
@@ -120,28 +154,27 @@ impl Log {
         Log { shared: None }
     }
 
-    /// A log to standard error, with a thread of its own that writes.
+    /// A log with a thread of its own that writes.
     ///
     /// Signals must be blocked before ([`crate::sys::signals::block`]), as before any thread.
     ///
     /// # Errors
-    /// When the thread cannot be started.
-    pub fn stderr(settings: Settings) -> io::Result<Log> {
-        let target = target::Stream(io::stderr());
-        let color = settings.color.unwrap_or_else(|| target.is_terminal());
-        let format = line::Format { time: settings.time, utc: settings.utc, color };
-        let queue = Queue::start(format, Box::new(target))?;
-        Ok(Self::with(settings, Sink::Queue(queue)))
+    /// When the destination cannot be opened or the thread cannot be started.
+    pub fn start(settings: Settings) -> Result<Log, OpenError> {
+        let target = open(&settings).map_err(OpenError)?;
+        let thread_error = |error: io::Error| OpenError(format!("error starting the log: {}", sys::error_text(&error)));
+        let queue = Queue::start(target).map_err(thread_error)?;
+        Ok(Self::with(&settings, Sink::Queue(queue)))
     }
 
     /// A log for tests that keeps every line in memory, with debug and trace on.
     pub fn capture() -> (Log, Captured) {
         let capture = Arc::new(Capture::default());
         let settings = Settings { debug: true, trace: true, ..Settings::default() };
-        (Self::with(settings, Sink::Capture(capture.clone())), Captured::new(capture))
+        (Self::with(&settings, Sink::Capture(capture.clone())), Captured::new(capture))
     }
 
-    fn with(settings: Settings, sink: Sink) -> Log {
+    fn with(settings: &Settings, sink: Sink) -> Log {
         let shared = Shared {
             debug: AtomicBool::new(settings.debug),
             trace: AtomicBool::new(settings.trace),
@@ -221,6 +254,14 @@ impl Log {
         }
     }
 
+    /// Has the log thread open its file again, behind what was logged before, and log that it did; where lines go to no
+    /// file it logs that.
+    pub fn reopen(&self) {
+        if let Some(Shared { sink: Sink::Queue(queue), .. }) = self.shared.as_deref() {
+            queue.reopen();
+        }
+    }
+
     fn statement(&self, level: Level, label: Option<&dyn Display>, text: Arguments<'_>) {
         let Some(shared) = self.shared.as_deref() else { return };
         let wanted = match level {
@@ -255,6 +296,32 @@ impl fmt::Debug for Log {
         };
         write!(f, "Log({kind})")
     }
+}
+
+/// Why a log could not be started: one line in the words of the official server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenError(String);
+
+impl Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+fn open(settings: &Settings) -> Result<Box<dyn Target>, String> {
+    let format = Format { pid: std::process::id(), time: settings.time, utc: settings.utc, color: false };
+    let program = || std::env::args_os().next();
+    Ok(match &settings.destination {
+        Destination::Stderr => Box::new(Stream::new(io::stderr(), format, settings.color)),
+        Destination::File(path, rotation) => {
+            let file = LogFile::open(path, format, *rotation);
+            Box::new(file.map_err(|fault| format!("error opening file: {fault}"))?)
+        }
+        Destination::Syslog => Box::new(Syslog::open(Address::local(), program())?),
+        Destination::RemoteSyslog(url) => Box::new(Syslog::open(Address::parse(url)?, program())?),
+    })
 }
 
 #[cfg(test)]

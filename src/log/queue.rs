@@ -7,8 +7,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::Level;
-use super::line::Format;
-use super::target::Target;
+use super::target::{Entry, Target};
 
 /// The most bytes of text and headers that wait for the log thread.
 pub const QUEUE_BYTES_MAX: usize = 512 * 1024;
@@ -22,8 +21,8 @@ const WRITE_BYTES: usize = 32 * 1024;
 /// Buffers larger than this are given back after a burst.
 const KEEP_BYTES_MAX: usize = 64 * 1024;
 
-/// The stack of the log thread; it formats a line and calls write.
-const STACK_BYTES: usize = 128 * 1024;
+/// The stack of the log thread; looking up the name of a log host takes most of it.
+const STACK_BYTES: usize = 256 * 1024;
 
 /// Lines on their way to the log thread.
 pub(super) struct Queue {
@@ -38,7 +37,9 @@ pub(super) struct Queue {
 struct State {
     waiting: Batch,
     /// Lines that found no room since the last batch was taken.
-    dropped: u32,
+    dropped: u64,
+    /// The file is to be opened again behind what waits.
+    reopen: bool,
     /// Batches taken by the log thread, and batches done with: equal when it is idle.
     taken: u32,
     done: u32,
@@ -78,9 +79,9 @@ impl Batch {
 
 impl Queue {
     /// Starts the log thread. It ends after [`Queue::close`], when everything is written.
-    pub fn start(format: Format, target: Box<dyn Target>) -> io::Result<Arc<Queue>> {
+    pub fn start(target: Box<dyn Target>) -> io::Result<Arc<Queue>> {
         let queue = Arc::new(Queue { state: Mutex::default(), filled: Condvar::new(), written: Condvar::new() });
-        let writer = Writer { queue: queue.clone(), format, target, pid: std::process::id(), out: Vec::new() };
+        let writer = Writer { queue: queue.clone(), target, out: Vec::new(), works: true, losses: Losses::default() };
         thread::Builder::new().name("log".into()).stack_size(STACK_BYTES).spawn(move || writer.run())?;
         Ok(queue)
     }
@@ -109,11 +110,17 @@ impl Queue {
     pub fn flush(&self, patience: Duration) -> bool {
         let state = self.lock();
         // What waits now is the next batch to be taken; with nothing waiting, the one in hand is the last.
-        let target = state.taken.wrapping_add(u32::from(!state.waiting.heads.is_empty()));
+        let target = state.taken.wrapping_add(u32::from(state.has_work()));
         let pending = |state: &mut State| (target.wrapping_sub(state.done) as i32) > 0;
         let (mut state, _) =
             self.written.wait_timeout_while(state, patience, pending).unwrap_or_else(PoisonError::into_inner);
         !pending(&mut state)
+    }
+
+    /// Asks the log thread to open its file again.
+    pub fn reopen(&self) {
+        self.lock().reopen = true;
+        self.filled.notify_one();
     }
 
     /// Tells the log thread to end once everything is written.
@@ -127,25 +134,48 @@ impl Queue {
     }
 }
 
+impl State {
+    fn has_work(&self) -> bool {
+        !self.waiting.heads.is_empty() || self.reopen
+    }
+}
+
 /// The log thread's side.
 struct Writer {
     queue: Arc<Queue>,
-    format: Format,
     target: Box<dyn Target>,
-    pid: u32,
     out: Vec<u8>,
+    /// The last write lost nothing.
+    works: bool,
+    losses: Losses,
+}
+
+/// Lines that were logged and are in no log.
+#[derive(Default)]
+struct Losses {
+    lines: u64,
+    /// What the last write that failed met; None if they came too fast.
+    fault: Option<String>,
+}
+
+/// What there is to do besides writing.
+struct Errand {
+    /// Lines dropped behind the batch.
+    dropped: u64,
+    reopen: bool,
 }
 
 impl Writer {
     fn run(mut self) {
         let mut batch = Batch::default();
-        while let Some(dropped) = self.take(&mut batch) {
+        while let Some(errand) = self.take(&mut batch) {
             self.write(&batch);
-            if dropped > 0 {
-                let text = format!("{dropped} log lines dropped: they came faster than they could be written");
-                self.line(SystemTime::now(), Level::Warning, &text);
-            }
             self.write_out();
+            self.losses.lines += errand.dropped;
+            if errand.reopen {
+                self.reopen();
+            }
+            self.report();
             batch.clear();
             let mut state = self.queue.lock();
             state.done = state.done.wrapping_add(1);
@@ -154,17 +184,16 @@ impl Writer {
         }
     }
 
-    /// Waits for lines and swaps them with the empty `batch`; gives the number of lines dropped behind them, or None at
-    /// the end.
-    fn take(&self, batch: &mut Batch) -> Option<u32> {
-        let idle = |state: &mut State| state.waiting.heads.is_empty() && !state.closed;
+    /// Waits for lines and swaps them with the empty `batch`; gives what else is to be done, or None at the end.
+    fn take(&self, batch: &mut Batch) -> Option<Errand> {
+        let idle = |state: &mut State| !state.has_work() && !state.closed;
         let mut state = self.queue.filled.wait_while(self.queue.lock(), idle).unwrap_or_else(PoisonError::into_inner);
-        if state.waiting.heads.is_empty() {
+        if !state.has_work() {
             return None;
         }
         mem::swap(&mut state.waiting, batch);
         state.taken = state.taken.wrapping_add(1);
-        Some(mem::take(&mut state.dropped))
+        Some(Errand { dropped: mem::take(&mut state.dropped), reopen: mem::take(&mut state.reopen) })
     }
 
     fn write(&mut self, batch: &Batch) {
@@ -172,12 +201,12 @@ impl Writer {
         for head in &batch.heads {
             let (text, after) = rest.split_at(head.text_bytes as usize);
             rest = after;
-            self.line(head.when, head.level, text);
+            self.line(Entry { when: head.when, level: head.level, text });
         }
     }
 
-    fn line(&mut self, when: SystemTime, level: Level, text: &str) {
-        self.format.write(&mut self.out, self.pid, when, level, text);
+    fn line(&mut self, entry: Entry<'_>) {
+        self.target.format(entry, &mut self.out);
         if self.out.len() >= WRITE_BYTES {
             self.write_out();
         }
@@ -185,21 +214,51 @@ impl Writer {
 
     fn write_out(&mut self) {
         if !self.out.is_empty() {
-            // There is nowhere left to report that the log itself cannot be written.
-            let _ = self.target.write(&self.out);
+            let outcome = self.target.write(&self.out);
+            self.works = outcome.is_ok();
+            if let Err(lost) = outcome {
+                self.losses.lines += lost.lines;
+                self.losses.fault = Some(lost.fault);
+            }
             self.out.clear();
         }
         self.out.shrink_to(KEEP_BYTES_MAX);
+    }
+
+    fn reopen(&mut self) {
+        let (level, text) = match self.target.reopen() {
+            None => (Level::Info, "File log re-open ignored, not a file logger".to_owned()),
+            Some(Ok(())) => (Level::Info, "File log re-opened".to_owned()),
+            Some(Err(fault)) => (Level::Error, format!("File log re-open failed: {fault}")),
+        };
+        self.line(Entry { when: SystemTime::now(), level, text: &text });
+        self.write_out();
+    }
+
+    /// Tells of lost lines, once it can be told.
+    fn report(&mut self) {
+        if self.losses.lines == 0 || !self.works {
+            return;
+        }
+        let Losses { lines, fault } = &self.losses;
+        let why = fault.as_deref().unwrap_or("they came faster than they could be written");
+        let text = format!("{lines} log lines dropped: {why}");
+        self.target.format(Entry { when: SystemTime::now(), level: Level::Warning, text: &text }, &mut self.out);
+        self.works = self.target.write(&self.out).is_ok();
+        self.out.clear();
+        if self.works {
+            self.losses = Losses::default();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::target::Lost;
     use super::*;
     use std::sync::mpsc;
 
     const PATIENCE: Duration = Duration::from_secs(20);
-    const FORMAT: Format = Format { time: false, utc: false, color: false };
 
     /// Hands over what is written, and waits for leave to go on before each write.
     struct Gated {
@@ -208,7 +267,11 @@ mod tests {
     }
 
     impl Target for Gated {
-        fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        fn format(&self, entry: Entry<'_>, out: &mut Vec<u8>) {
+            out.extend_from_slice(format!("[{}] {}\n", entry.level.tag(), entry.text).as_bytes());
+        }
+
+        fn write(&mut self, lines: &[u8]) -> Result<(), Lost> {
             // A closed gate lets everything through.
             let _ = self.leave.recv();
             let _ = self.out.send(String::from_utf8(lines.to_vec()).unwrap());
@@ -219,13 +282,12 @@ mod tests {
     fn gated() -> (Arc<Queue>, mpsc::Sender<()>, mpsc::Receiver<String>) {
         let (gate, leave) = mpsc::channel();
         let (out, written) = mpsc::channel();
-        (Queue::start(FORMAT, Box::new(Gated { leave, out })).unwrap(), gate, written)
+        (Queue::start(Box::new(Gated { leave, out })).unwrap(), gate, written)
     }
 
     fn all(written: mpsc::Receiver<String>) -> Vec<String> {
-        let prefix = format!("[{}] ", std::process::id());
         let text: String = written.iter().collect();
-        text.lines().map(|line| line.strip_prefix(&prefix).unwrap().to_owned()).collect()
+        text.lines().map(str::to_owned).collect()
     }
 
     #[test]
@@ -286,5 +348,65 @@ mod tests {
         drop(gate);
         assert!(queue.flush(PATIENCE));
         queue.close();
+    }
+
+    /// Fails for as long as it is told to.
+    struct Failing {
+        orders: mpsc::Receiver<bool>,
+        out: mpsc::Sender<String>,
+    }
+
+    impl Target for Failing {
+        fn format(&self, entry: Entry<'_>, out: &mut Vec<u8>) {
+            out.extend_from_slice(format!("[{}] {}\n", entry.level.tag(), entry.text).as_bytes());
+        }
+
+        fn write(&mut self, lines: &[u8]) -> Result<(), Lost> {
+            if self.orders.recv().unwrap_or(true) {
+                let _ = self.out.send(String::from_utf8(lines.to_vec()).unwrap());
+                return Ok(());
+            }
+            Err(Lost::all(lines, "no space".to_owned()))
+        }
+
+        fn reopen(&mut self) -> Option<Result<(), String>> {
+            Some(Err("no".to_owned()))
+        }
+    }
+
+    #[test]
+    fn lines_lost_by_writing_are_told_once_when_it_works_again() {
+        let (order, orders) = mpsc::channel();
+        let (out, written) = mpsc::channel();
+        let queue = Queue::start(Box::new(Failing { orders, out })).unwrap();
+        // For a, b, c, a report, d, a report and e: a report that fails is no loss itself.
+        for works in [false, false, true, false, true, true, true] {
+            order.send(works).unwrap();
+        }
+        for text in ["a", "b", "c", "d", "e"] {
+            queue.push(Level::Info, text);
+            assert!(queue.flush(PATIENCE));
+        }
+        queue.close();
+        drop(order);
+        assert_eq!(all(written), ["[INF] c", "[INF] d", "[WRN] 2 log lines dropped: no space", "[INF] e"]);
+    }
+
+    #[test]
+    fn a_reopen_comes_behind_what_was_logged_before() {
+        let (order, orders) = mpsc::channel();
+        let (out, written) = mpsc::channel();
+        drop(order);
+        let queue = Queue::start(Box::new(Failing { orders, out })).unwrap();
+        queue.push(Level::Info, "before");
+        queue.reopen();
+        assert!(queue.flush(PATIENCE));
+        queue.close();
+        assert_eq!(all(written), ["[INF] before", "[ERR] File log re-open failed: no"]);
+        let (queue, gate, written) = gated();
+        drop(gate);
+        queue.reopen();
+        queue.close();
+        assert_eq!(all(written), ["[INF] File log re-open ignored, not a file logger"]);
     }
 }

@@ -35,7 +35,7 @@ impl Server {
             Signal::Interrupt => return true,
             // Whoever sent the signal for lame duck mode wants an end without haste.
             Signal::Terminate => return !self.is_lame_duck(),
-            Signal::User1 => log.info(format_args!("File log re-open ignored, not a file logger")),
+            Signal::User1 => log.reopen(),
             Signal::Hangup => log.warn(format_args!("Nothing to reload: the server was started without a file")),
             Signal::User2 => self.enter_lame_duck(Instant::now()),
         }

@@ -20,8 +20,8 @@ pub struct CalendarTime {
     pub minute: u8,
     /// Second, 0 to 60 (a leap second where the system counts them).
     pub second: u8,
-    /// Microsecond within the second.
-    pub micros: u32,
+    /// Nanosecond within the second.
+    pub nanos: u32,
 }
 
 impl CalendarTime {
@@ -64,14 +64,15 @@ impl CalendarTime {
             hour: fields.tm_hour as u8,
             minute: fields.tm_min as u8,
             second: fields.tm_sec as u8,
-            micros: since.subsec_micros(),
+            nanos: since.subsec_nanos(),
         }
     }
 }
 
 impl fmt::Display for CalendarTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CalendarTime { year, month, day, hour, minute, second, micros } = self;
+        let CalendarTime { year, month, day, hour, minute, second, nanos } = self;
+        let micros = nanos / 1000;
         write!(f, "{year:04}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}")
     }
 }
@@ -106,7 +107,7 @@ mod tests {
         let (local, utc) = (CalendarTime::local(when), CalendarTime::utc(when));
         let minutes = |t: CalendarTime| i32::from(t.day) * 1440 + i32::from(t.hour) * 60 + i32::from(t.minute);
         assert!((minutes(local) - minutes(utc)).abs() <= 14 * 60, "{local} against {utc}");
-        assert_eq!((local.second, local.micros), (utc.second, utc.micros));
+        assert_eq!((local.second, local.nanos), (utc.second, utc.nanos));
     }
 
     #[test]

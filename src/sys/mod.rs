@@ -18,6 +18,7 @@ pub mod sockets;
 
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
 
 /// True when `stream` is connected to a terminal, so that colours make sense on it.
 pub fn is_terminal(stream: &impl IsTerminal) -> bool {
@@ -32,22 +33,38 @@ pub fn error_text(error: &io::Error) -> String {
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
-/// Waits until `stream` takes bytes again or is broken, however long that is. For threads that may block.
+/// Waits until `stream` takes bytes again or is broken: at most `patience`, or however long that is. For threads that may
+/// block.
 ///
 /// # Errors
-/// What poll(2) says, an interruption excepted.
-pub fn wait_writable(stream: &impl AsFd) -> io::Result<()> {
+/// `TimedOut` when that did not happen in time; else what poll(2) says, an interruption excepted.
+pub fn wait_writable(stream: &impl AsFd, patience: Option<Duration>) -> io::Result<()> {
     let mut poll = libc::pollfd { fd: stream.as_fd().as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    let deadline = patience.map(|patience| Instant::now() + patience);
     loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // Rounded up: a wait of no length would be a busy one.
+        let millis = left.map_or(-1, |left| left.as_micros().div_ceil(1000).try_into().unwrap_or(i32::MAX));
         // SAFETY: `poll` is the one entry announced, and its descriptor is open while `stream` is borrowed.
-        if unsafe { libc::poll(&mut poll, 1, -1) } >= 0 {
-            return Ok(());
+        match unsafe { libc::poll(&mut poll, 1, millis) } {
+            0 => return Err(io::ErrorKind::TimedOut.into()),
+            1.. => return Ok(()),
+            _ => {}
         }
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);
         }
     }
+}
+
+/// The name of this machine, `localhost` if it has none.
+pub fn host_name() -> String {
+    let mut name = [0; 256];
+    // SAFETY: the place for the answer is as long as announced.
+    let code = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) };
+    let name = name.split(|byte| *byte == 0).next().filter(|name| code == 0 && !name.is_empty());
+    name.map_or("localhost".to_owned(), |name| String::from_utf8_lossy(name).into_owned())
 }
 
 #[cfg(test)]

@@ -55,7 +55,8 @@ impl fmt::Display for Signal {
     }
 }
 
-/// Blocks every signal of [`Signal::ALL`] in the calling thread and ignores SIGPIPE and SIGALRM in the process.
+/// Blocks every signal of [`Signal::ALL`] in the calling thread and ignores SIGPIPE, SIGALRM and SIGXFSZ in the process:
+/// a peer that hangs up and a file that reaches its limit are errors of a write, not the end.
 ///
 /// Call it in the main thread before any other is started: threads inherit what is blocked, and a signal that one of
 /// them did not block would end the process instead of reaching [`wait`].
@@ -70,7 +71,7 @@ pub fn block() -> io::Result<()> {
             0 => {}
             code => return Err(io::Error::from_raw_os_error(code)),
         }
-        for ignored in [libc::SIGPIPE, libc::SIGALRM] {
+        for ignored in [libc::SIGPIPE, libc::SIGALRM, libc::SIGXFSZ] {
             if libc::signal(ignored, libc::SIG_IGN) == libc::SIG_ERR {
                 return Err(io::Error::last_os_error());
             }

@@ -9,6 +9,7 @@ pub mod info;
 pub mod message;
 pub mod number;
 pub mod parse;
+pub mod redact;
 pub mod subject;
 
 pub use connect::Connect;

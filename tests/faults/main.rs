@@ -12,6 +12,8 @@ mod garbage;
 mod half;
 mod lame_duck;
 mod lifecycle;
+mod log_lines;
+mod logging;
 mod orders;
 mod peer;
 mod random;

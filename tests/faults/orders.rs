@@ -29,11 +29,11 @@ fn each_command_reaches_the_process() {
 fn a_pid_file_names_the_process_with_or_without_a_line_end() {
     let folder = Scratch::new();
     let file = folder.path("midge.pid");
-    let server = Process::start(&["-P", file.to_str().unwrap()]);
-    order(&format!("reload={}", file.display()));
+    let server = Process::start(&["-P", &file]);
+    order(&format!("reload={}", file));
     server.wait_log("Trapped \"hangup\" signal");
     fs::write(&file, format!("{}\n", server.id())).unwrap();
-    order(&format!("reopen={}", file.display()));
+    order(&format!("reopen={}", file));
     server.wait_log("Trapped \"user defined signal 1\" signal");
 }
 
@@ -52,7 +52,7 @@ fn an_order_that_cannot_be_followed_is_told() {
         ("stop=abc".to_owned(), "invalid pid: abc".to_owned()),
         ("stop=-1".to_owned(), "invalid pid: -1".to_owned()),
         ("stop=0".to_owned(), "invalid pid: 0".to_owned()),
-        (format!("stop={}", file.display()), "invalid pid: 12\\n".to_owned()),
+        (format!("stop={}", file), "invalid pid: 12\\n".to_owned()),
         (
             format!("stop={}/missing.pid", folder.folder().display()),
             format!("invalid pid: {}/missing.pid", folder.folder().display()),

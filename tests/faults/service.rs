@@ -19,7 +19,7 @@ fn the_manager_hears_of_the_start_the_life_and_the_end() {
     let name = format!("midge-faults-{}", std::process::id());
     let abstract_address = UnixAddress::from_abstract_name(&name).unwrap();
     let sockets = [
-        (UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap().to_owned()),
+        (UnixDatagram::bind(&path).unwrap(), path.clone()),
         (UnixDatagram::bind_addr(&abstract_address).unwrap(), format!("@{name}")),
     ];
     for (socket, address) in sockets {
@@ -44,7 +44,7 @@ fn lame_duck_mode_is_life_and_not_yet_the_end() {
     let path = folder.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "200000")];
+    let variables = [("NOTIFY_SOCKET", path.as_str()), ("WATCHDOG_USEC", "200000")];
     let mut server = Process::with_environment(&variables);
     let peer = Peer::connect(server.address());
     server.signal("USR2");

@@ -64,13 +64,13 @@ fn wrong_arguments_are_told_in_one_line() {
 fn the_pid_file_holds_digits_and_stays() {
     let folder = Scratch::new();
     let file = folder.path("pid");
-    let mut server = Process::start(&["-P", file.to_str().unwrap()]);
+    let mut server = Process::start(&["-P", &file]);
     assert_eq!(fs::read_to_string(&file).unwrap(), server.id().to_string());
     server.signal("TERM");
     assert_eq!(server.wait_end().code(), Some(0));
-    assert!(file.exists());
+    assert!(fs::exists(&file).unwrap());
     // Another server takes it over.
-    let next = Process::start(&["-P", file.to_str().unwrap()]);
+    let next = Process::start(&["-P", &file]);
     assert_eq!(fs::read_to_string(&file).unwrap(), next.id().to_string());
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex};
@@ -15,6 +16,9 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How often what only `/proc` knows is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// What a server logs last when it starts.
+const READY: &str = "Server is ready";
 
 /// Clock ticks in a second as `/proc` counts them: the same on all Linux systems that Rust runs on.
 const TICKS_PER_SECOND: u64 = 100;
@@ -54,11 +58,22 @@ impl Process {
 
     /// The same with a limit of open files that it cannot raise.
     pub fn with_files(files: usize, workers: usize) -> Process {
-        let mut shell = Command::new("sh");
-        shell.arg("-c").arg(format!("ulimit -n {files}; exec \"$0\" \"$@\""));
-        shell.arg(env!("CARGO_BIN_EXE_midge"));
-        shell.args(["-a", "127.0.0.1", "-p", "-1", "--workers", &workers.to_string()]);
-        Self::spawn(&mut shell)
+        Self::spawn(&mut limited(&format!("-n {files}"), &["--workers", &workers.to_string()]))
+    }
+
+    /// The same with a log that goes elsewhere: `log` gives what has come there so far.
+    pub fn start_logging(args: &[&str], log: impl FnMut() -> String) -> Process {
+        Self::begin(&mut command(args)).wait_ready(log)
+    }
+
+    /// The same with a limit as the shell's `ulimit` takes it.
+    pub fn start_limited(limit: &str, args: &[&str], log: impl FnMut() -> String) -> Process {
+        Self::begin(&mut limited(limit, args)).wait_ready(log)
+    }
+
+    /// Starts another server of the same flags and log lines.
+    pub fn start_program(program: &Path, args: &[&str]) -> Process {
+        Self::spawn(&mut command_of(program, args))
     }
 
     /// The same with further variables in its environment.
@@ -76,6 +91,29 @@ impl Process {
     }
 
     fn spawn_with(command: &mut Command) -> Process {
+        let mut process = Self::begin_with(command);
+        process.address = listening(&process.wait_log(READY));
+        process
+    }
+
+    fn wait_ready(mut self, mut log: impl FnMut() -> String) -> Process {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let text = log();
+            if text.contains(READY) {
+                self.address = listening(&text);
+                return self;
+            }
+            assert!(Instant::now() < deadline, "it is not ready:\n{text}\n{}", self.log());
+            thread::sleep(LOOK);
+        }
+    }
+
+    fn begin(command: &mut Command) -> Process {
+        Self::begin_with(command.stdin(Stdio::null()))
+    }
+
+    fn begin_with(command: &mut Command) -> Process {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("midge can be run");
         let log = Arc::new(Log::default());
@@ -83,11 +121,7 @@ impl Process {
         let writer = Arc::clone(&log);
         thread::spawn(move || writer.fill(pipe));
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut process = Process { child, log, address };
-        let lines = process.wait_log("Server is ready");
-        let listening = lines.lines().find_map(|line| line.split_once("Listening for client connections on "));
-        process.address = listening.expect("it says where it listens").1.parse().expect("an address");
-        process
+        Process { child, log, address }
     }
 
     /// Where clients connect.
@@ -154,6 +188,13 @@ impl Process {
     /// Descriptors it has open now.
     pub fn files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.id())).expect("its descriptors can be listed").count()
+    }
+
+    /// True if it has this file open now.
+    pub fn has_open(&self, path: &str) -> bool {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.id())).expect("its descriptors can be listed");
+        // Some may be closed while they are looked at.
+        descriptors.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == Path::new(path)))
     }
 
     /// Waits until a measure of it is at most `most`; panics with `what` if that does not come.
@@ -242,7 +283,11 @@ fn end_of(command: &mut Command) -> Output {
 
 /// midge on a free port of the loopback interface; `args` may say otherwise.
 fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_midge"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_midge")), args)
+}
+
+fn command_of(program: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(["-a", "127.0.0.1", "-p", "-1"]).args(args);
     command
 }
@@ -254,4 +299,18 @@ fn passing(args: &[&str]) -> Command {
     let midge = command(args);
     shell.arg(midge.get_program()).args(midge.get_args());
     shell
+}
+
+/// The same under a limit of the shell's.
+fn limited(limit: &str, args: &[&str]) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("ulimit {limit}; exec \"$0\" \"$@\""));
+    shell.args([env!("CARGO_BIN_EXE_midge"), "-a", "127.0.0.1", "-p", "-1"]).args(args);
+    shell
+}
+
+/// Where a server listens, by its log.
+fn listening(log: &str) -> SocketAddr {
+    let found = log.lines().find_map(|line| line.split_once("Listening for client connections on "));
+    found.expect("it says where it listens").1.parse().expect("an address")
 }
