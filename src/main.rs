@@ -5,7 +5,7 @@ use midge::log::{Destination, Log, Rotation, Settings};
 use midge::server::{self, Server};
 use midge::sys::clock::CalendarTime;
 use midge::sys::service::{Manager, Notice};
-use midge::sys::{error_text, limits, passed, pid_file, signals};
+use midge::sys::{error_text, limits, memory, passed, pid_file, signals};
 use std::fmt::Display;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> ExitCode {
+    memory::keep_little();
     let passed = passed::listener();
     if let Err(error) = signals::block() {
         eprintln!("midge: cannot block signals: {error}");

@@ -31,13 +31,16 @@ impl Local {
             client.held_by += 1;
             self.leaving.push(leaving);
         } else {
-            self.remove_subs(leaving.account, leaving.slots);
+            self.remove_subs(key, leaving.account, leaving.slots);
         }
     }
 
-    fn remove_subs(&mut self, account: AccountId, slots: impl IntoIterator<Item = u32>) {
-        let interest = &self.shared.interest;
+    fn remove_subs(&mut self, key: u32, account: AccountId, slots: Vec<u32>) {
         for slot in slots {
+            if self.trace {
+                self.trace_end(key, self.subs.sid(slot));
+            }
+            let interest = &self.shared.interest;
             self.subs.remove_slot(slot, |sub, target| interest.remove(account, sub.node, sub.queue(), target));
         }
     }
@@ -53,7 +56,7 @@ impl Local {
         let (key, account) = (*key, *account);
         let part = slots.split_off(slots.len().saturating_sub(PART));
         let is_done = slots.is_empty();
-        self.remove_subs(account, part);
+        self.remove_subs(key, account, part);
         if !is_done {
             return;
         }

@@ -30,11 +30,14 @@ const SLICES_MAX: usize = 64;
 /// Readiness taken from one poll.
 const EVENTS_MAX: usize = 1024;
 
-/// How long after the first work memory that a busy time left behind is given back.
+/// How long after the first work memory that a busy time left behind is given back, if that is over.
 const TRIM_MS: u64 = 5_000;
 
-/// Bytes read in that time from which on the busy time is not over.
-const BUSY_BYTES: usize = 4 * 1024 * 1024;
+/// How much later it is looked again whether it is over.
+const QUIET_MS: u64 = 1_000;
+
+/// Bytes read meanwhile that say it is not.
+const BUSY_BYTES: usize = 1024 * 1024;
 
 const MAILBOX: Token = Token(usize::MAX - 1);
 const LISTENER: Token = Token(usize::MAX - 2);
@@ -144,8 +147,7 @@ impl Worker {
             self.take_letters();
             self.accept();
             self.fire_timers();
-            self.broker.do_chores();
-            self.act();
+            self.do_chores();
             if !throttled {
                 self.read_ready();
             }
@@ -302,6 +304,14 @@ impl Worker {
         }
     }
 
+    fn do_chores(&mut self) {
+        if self.broker.has_chores() {
+            self.trim_at = self.trim_at.or(Some(self.now + TRIM_MS));
+            self.broker.do_chores();
+            self.act();
+        }
+    }
+
     fn read_ready(&mut self) {
         for _ in 0..self.ready.len().min(READS_MAX) {
             if self.is_throttled() {
@@ -437,7 +447,7 @@ impl Worker {
             return;
         }
         if std::mem::take(&mut self.bytes_read) > BUSY_BYTES {
-            self.trim_at = Some(self.now + TRIM_MS);
+            self.trim_at = Some(self.now + QUIET_MS);
         } else {
             self.trim_at = None;
             self.broker.trim();
