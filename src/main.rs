@@ -13,8 +13,13 @@ use std::time::Duration;
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    match config::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Run(options)) => run(*options),
+    match config::parse(std::env::args_os().skip(1), &config::SYSTEM) {
+        Ok(Command::Run { options, warnings }) => run(*options, &warnings),
+        Ok(Command::Valid { file, warnings }) => {
+            warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            eprintln!("midge: configuration file {} is valid", file.display());
+            ExitCode::SUCCESS
+        }
         Ok(Command::Help(text)) => {
             print!("{text}");
             ExitCode::SUCCESS
@@ -30,18 +35,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: Options) -> ExitCode {
+fn run(options: Options, warnings: &[String]) -> ExitCode {
     if let Err(error) = signals::block() {
         eprintln!("midge: cannot block signals: {error}");
         return ExitCode::FAILURE;
     }
-    let log = match Log::stderr(Settings { debug: options.debug, trace: options.trace, ..Settings::default() }) {
+    let Options { debug, trace, logtime: time, logtime_utc: utc, .. } = options;
+    let log = match Log::stderr(Settings { debug, trace, time, utc, color: None }) {
         Ok(log) => log,
         Err(error) => {
             eprintln!("midge: cannot start the log: {error}");
             return ExitCode::FAILURE;
         }
     };
+    warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
     match limits::raise_open_files() {
         Ok(files) => log.debug(format_args!("Open files limit: {files}")),
         Err(error) => log.warn(format_args!("Cannot raise the limit of open files: {error}")),
@@ -71,7 +78,7 @@ fn wait_for_end(log: &Log) {
         match signal {
             Signal::Interrupt | Signal::Terminate => return,
             Signal::User1 => log.info(format_args!("File log re-open ignored, not a file logger")),
-            Signal::Hangup => log.warn(format_args!("Nothing to reload: the server was started without a file")),
+            Signal::Hangup => log.warn(format_args!("Reload is not supported")),
             Signal::User2 => log.warn(format_args!("Lame duck mode is not supported")),
         }
     }

@@ -57,7 +57,7 @@ impl Server {
         let id = server_id().map_err(StartError::Worker)?;
         let seed = random().map_err(StartError::Worker)?;
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
-        announce(&id, &name, &log);
+        announce(&id, &name, &options, &log);
         let (socket, address) = listen(&options)?;
         let identity = Identity { id, name, host: options.host.clone(), port: address.port() };
         let workers = match options.workers {
@@ -145,13 +145,16 @@ fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((socket, bound))
 }
 
-fn announce(id: &str, name: &str, log: &Log) {
+fn announce(id: &str, name: &str, options: &Options, log: &Log) {
     log.info(format_args!("Starting nats-server"));
     log.info(format_args!("  Version:  {NATS_VERSION}"));
     log.info(format_args!("  Git:      [not set]"));
     log.info(format_args!("  Midge:    {}", env!("CARGO_PKG_VERSION")));
     log.info(format_args!("  Name:     {name}"));
     log.info(format_args!("  ID:       {id}"));
+    if let Some(path) = &options.config_file {
+        log.info(format_args!("Using configuration file: {}", path.display()));
+    }
 }
 
 /// `host:port`, with brackets around an IPv6 host.

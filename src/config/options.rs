@@ -8,6 +8,8 @@ use super::table;
 /// Everything an operator can set. [`Options::default`] gives the defaults of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// The configuration file that was read, as the operator calls it.
+    pub config_file: Option<PathBuf>,
     /// The host to listen on for clients: a name, an IPv4 or an IPv6 address without brackets.
     pub host: String,
     /// The port to listen on for clients; 0 picks a free one.
@@ -20,6 +22,10 @@ pub struct Options {
     pub debug: bool,
     /// Log every operation.
     pub trace: bool,
+    /// Begin log lines with date and time.
+    pub logtime: bool,
+    /// Show date and time of log lines in UTC, not in the local zone.
+    pub logtime_utc: bool,
     /// Worker threads, 1 to 256; 0 leaves the number to the server.
     pub workers: usize,
     /// The longest line of one operation without its payload, in bytes.
@@ -47,12 +53,15 @@ pub struct Options {
 impl Options {
     /// Every field empty, for the table to fill.
     const BLANK: Options = Options {
+        config_file: None,
         host: String::new(),
         port: 0,
         server_name: None,
         pid_file: None,
         debug: false,
         trace: false,
+        logtime: false,
+        logtime_utc: false,
         workers: 0,
         max_control_line: 0,
         max_payload: 0,
