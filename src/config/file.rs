@@ -127,3 +127,7 @@ fn check_sizes(map: &Map, options: &Options, report: &mut Report) {
         report.errors.push(Problem { place, reason });
     }
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

@@ -336,7 +336,7 @@ pub const OPTIONS: &[Spec] = &[
         ..COMMON
     },
     Spec {
-        flags: &["js", "jetstream"],
+        flags: &["jetstream", "js"],
         kind: Kind::Switch,
         reload: Reload::Never,
         help: "Ignored: there is no JetStream",
@@ -344,7 +344,7 @@ pub const OPTIONS: &[Spec] = &[
         ..COMMON
     },
     Spec {
-        flags: &["sd", "store_dir"],
+        flags: &["store_dir", "sd"],
         kind: Kind::Path,
         operand: "<folder>",
         reload: Reload::Never,

@@ -218,6 +218,65 @@ fn every_almost_right_command_line_gets_its_line() {
 }
 
 #[test]
+fn flags_count_more_than_the_file() {
+    let text = b"port: 1\nhost: a\nserver_name: n\ndebug: on\ntrace: off\nlogtime: no\nworkers: 3\nping_max: 7";
+    let outside = Outside { file: &|_| Ok(text.to_vec()), ..NOTHING };
+    let of_file = Options {
+        config_file: Some("c.conf".into()),
+        host: "a".into(),
+        port: 1,
+        server_name: Some("n".into()),
+        debug: true,
+        logtime: false,
+        workers: 3,
+        ping_max: 7,
+        ..Options::default()
+    };
+    let with = |change: fn(&mut Options)| {
+        let mut options = of_file.clone();
+        change(&mut options);
+        options
+    };
+    let table: &[(&[&str], Options)] = &[
+        (&["-c", "c.conf"], of_file.clone()),
+        (&["--config=no.conf", "-c=c.conf"], of_file.clone()),
+        (&["-p", "2", "-c", "c.conf"], with(|options| options.port = 2)),
+        (&["-c", "c.conf", "-p", "0"], with(|options| options.port = 4222)),
+        (&["-c", "c.conf", "-a", "b"], with(|options| options.host = "b".into())),
+        (&["-c", "c.conf", "-n="], with(|options| options.server_name = None)),
+        (&["-D=false", "-c", "c.conf"], with(|options| options.debug = false)),
+        (&["-c", "c.conf", "-T"], with(|options| options.logtime = true)),
+        (&["-c", "c.conf", "-V"], with(|options| options.trace = true)),
+        (&["-c", "c.conf", "--workers", "5"], with(|options| options.workers = 5)),
+    ];
+    for (args, expected) in table {
+        match parse(args.iter().map(OsString::from), &outside) {
+            Ok(Command::Run { options, warnings }) => assert_eq!((*options, warnings), (expected.clone(), vec![])),
+            other => panic!("{args:?} gave {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn warnings_come_from_flags_and_file() {
+    let outside = Outside { file: &|_| Ok(b"gateway {}".to_vec()), ..NOTHING };
+    let args = ["-js", "-sd", "folder", "-c", "c.conf", "-t"].map(OsString::from);
+    let expected = [
+        "--jetstream is not supported and is ignored",
+        "--store_dir is not supported and is ignored",
+        "c.conf:1:1: \"gateway\" is not supported and is ignored",
+    ]
+    .map(str::to_owned);
+    let Ok(Command::Run { warnings, .. }) = parse(args[..5].iter().cloned(), &outside) else { panic!("it runs") };
+    assert_eq!(warnings, expected);
+    let checked = parse(args.into_iter(), &outside);
+    assert_eq!(checked, Ok(Command::Valid { file: "c.conf".into(), warnings: expected.to_vec() }));
+    // Flags are not looked at when only the file is checked.
+    let args = ["-t", "-c", "c.conf", "-p", "99999"].map(OsString::from);
+    assert!(matches!(parse(args.into_iter(), &outside), Ok(Command::Valid { .. })));
+}
+
+#[test]
 fn words_that_are_no_text_are_refused() {
     for words in [vec![&b"-n\xff"[..]], vec![b"-n", b"\xff"], vec![b"\xff"], vec![b"x", b"\xff"]] {
         let error = parse(words.iter().map(|word| OsString::from_vec(word.to_vec())), &NOTHING).unwrap_err();

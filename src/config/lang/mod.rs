@@ -22,6 +22,9 @@ mod tree;
 use std::io;
 use std::path::Path;
 
+use crate::log::Escaped;
+use crate::sys::error_text;
+
 pub use tree::{Data, Entry, Item, Map, Place, Problem};
 
 use parser::{Bounds, Parser};
@@ -58,7 +61,7 @@ pub fn parse(file: &Path, text: &[u8], outside: &Outside) -> Result<Map, Problem
 /// What the system says about a file that cannot be read, in the words of the official server.
 pub(super) fn read_error(path: &Path, error: &io::Error) -> String {
     let action = if error.kind() == io::ErrorKind::IsADirectory { "read" } else { "open" };
-    format!("{action} {}: {}", path.display(), crate::sys::error_text(error))
+    format!("{action} {}: {}", Escaped(path.as_os_str().as_encoded_bytes()), error_text(error))
 }
 
 #[cfg(test)]

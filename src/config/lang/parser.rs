@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::cursor::Cursor;
 use super::tree::{Data, Entry, Item, Map, Place, Problem};
 use super::{BYTES_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX, NESTING_MAX, Outside, read_error, scalar};
+use crate::log::Escaped;
 
 /// What all files and variables that belong to one file have in common.
 pub(super) struct Bounds<'o> {
@@ -404,7 +405,8 @@ impl<'t, 'b, 'o> Parser<'t, 'b, 'o> {
         };
         bounds.includes_left = left;
         let bytes = (bounds.outside.file)(&path).map_err(|error| {
-            problem(format!("error parsing include file '{}', {}", path.display(), read_error(&path, &error)))
+            let shown = Escaped(path.as_os_str().as_encoded_bytes());
+            problem(format!("error parsing include file '{shown}', {}", read_error(&path, &error)))
         })?;
         let map = Parser::for_file(&path, &bytes, self.depth, bounds)?.file()?;
         map.into_entries().for_each(|entry| self.insert(entry));

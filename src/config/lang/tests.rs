@@ -1,3 +1,5 @@
+//! Tables of texts, what is in them and what is wrong with them, rule by rule.
+
 use super::*;
 
 /// Files and environment of the tests.
