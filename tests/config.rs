@@ -113,7 +113,7 @@ const ACCEPTED: &[&str] = &[
     "X { y: [1, 2 ], z: (\n text\n)\n}\nX2: $X\nport: 1\nX3: [$X2\n$X2, {a: b}]\nhost: $MIDGE_TEST_HOST\nX4: $X3\nX4: 1\nX5: $X4\nport: $X5",
     "max_connections: 100\nmax_subscriptions: 0, max_sub_tokens: 8\nno_fast_producer_stall: true",
     "max_conn: -1\nmax_subs: -1\npidfile: 'x y'",
-    "port: 4222}\nhost: a",
+    "port: 4222}\nhost: a\n}",
     "include included.conf\nmax_payload: $SIZE",
 ];
 

@@ -72,6 +72,7 @@ impl<'t, 'b, 'o> Parser<'t, 'b, 'o> {
         self.skip_lines();
         let level = if self.cursor.eat(b'{') { Level::TopBraces } else { Level::Top };
         let map = self.entries(level)?;
+        self.skip_stray_braces();
         self.expect_end()?;
         self.bounds.files.pop();
         Ok(map)
@@ -90,7 +91,10 @@ impl<'t, 'b, 'o> Parser<'t, 'b, 'o> {
         let opened = self.cursor.place().line;
         self.scopes.push(Map::default());
         loop {
-            self.skip_lines();
+            match level {
+                Level::Top => self.skip_stray_braces(),
+                Level::TopBraces | Level::Map => self.skip_lines(),
+            }
             match self.cursor.peek() {
                 None if level == Level::Top => break,
                 None => return Err(self.cursor.expected(&format!("'}}' for the '{{' of line {opened}"))),
@@ -100,7 +104,7 @@ impl<'t, 'b, 'o> Parser<'t, 'b, 'o> {
                 }
                 Some(_) => self.entry(level)?,
             }
-            self.entry_end(level)?;
+            self.entry_end()?;
         }
         Ok(self.scopes.pop().unwrap_or_default())
     }
@@ -151,14 +155,12 @@ impl<'t, 'b, 'o> Parser<'t, 'b, 'o> {
         }
     }
 
-    /// What must follow an entry. A closing brace of the map is left.
-    fn entry_end(&mut self, level: Level) -> Result<(), Problem> {
+    /// What must follow an entry. A closing brace is left.
+    fn entry_end(&mut self) -> Result<(), Problem> {
         self.skip_rest();
         match self.cursor.peek() {
-            None | Some(b'\n' | b'\r') => Ok(()),
-            Some(b'}') if level != Level::Top => Ok(()),
-            // The official server takes a stray brace for a line end.
-            Some(b',' | b';' | b'}') => {
+            None | Some(b'\n' | b'\r' | b'}') => Ok(()),
+            Some(b',' | b';') => {
                 self.cursor.next();
                 Ok(())
             }
@@ -418,6 +420,15 @@ impl<'t, 'b, 'o> Parser<'t, 'b, 'o> {
         self.cursor.take_while(is_blank);
         if self.cursor.sees("#") || self.cursor.sees("//") {
             self.cursor.take_while(|byte| !is_line_end(byte));
+        }
+    }
+
+    /// Skips what may stand between entries, and closing braces outside of all maps: the official server takes those for
+    /// line ends, and there are files that have one too many.
+    fn skip_stray_braces(&mut self) {
+        self.skip_lines();
+        while self.cursor.eat(b'}') {
+            self.skip_lines();
         }
     }
 
