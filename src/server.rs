@@ -12,6 +12,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+/// A larger `max_payload` is warned of, in bytes.
+const DISCOURAGED_PAYLOAD: usize = 8 << 20;
+
 /// A running server; dropping it shuts it down.
 #[derive(Debug)]
 pub struct Server {
@@ -154,6 +157,11 @@ fn announce(id: &str, name: &str, options: &Options, log: &Log) {
     log.info(format_args!("  ID:       {id}"));
     if let Some(path) = &options.config_file {
         log.info(format_args!("Using configuration file: {}", path.display()));
+    }
+    if options.max_payload > DISCOURAGED_PAYLOAD {
+        log.warn(format_args!(
+            "Maximum payloads over 8.00 MB are generally discouraged and could lead to poor performance"
+        ));
     }
 }
 

@@ -16,8 +16,10 @@ use support::process::{Process, run_to_end};
 #[test]
 fn a_file_is_used_and_flags_count_more() {
     let folder = Folder::new();
-    let config =
-        folder.write("c.conf", "server_name: from_file\ndebug: on\nlogtime: off\ngateway {}\ninclude sub.conf");
+    let config = folder.write(
+        "c.conf",
+        "server_name: from_file\ndebug: on\nlogtime: off\ngateway {}\ninclude sub.conf\nmax_payload: 9mib",
+    );
     folder.write("sub.conf", "ping_interval: 60\nport: 1");
     let server = Process::start(&["-c", &config]);
     let log = server.log();
@@ -30,6 +32,7 @@ fn a_file_is_used_and_flags_count_more() {
         ),
         format!("[{id}] [INF]   Name:     from_file\n"),
         format!("[{id}] [INF] Using configuration file: {config}\n"),
+        format!("[{id}] [WRN] Maximum payloads over 8.00 MB are generally discouraged"),
         format!("[{id}] [DBG] Open files limit"),
     ] {
         assert!(log.contains(&line), "{line:?} is not in\n{log}");
@@ -97,7 +100,7 @@ fn flags_of_missing_features_are_warned_of() {
     }
 }
 
-/// Files that both servers accept without a warning.
+/// Files that both servers accept without a warning. Every variable is referred to: others are unknown fields.
 const ACCEPTED: &[&str] = &[
     "# x\nport: 4222 // y\nhost = 127.0.0.1; net 127.0.0.1, PORT: 1",
     "{ \"port\": 4222, \"max_payload\": 1000 }",
@@ -135,7 +138,6 @@ fn check_accepted(program: &Path) {
     let folder = Folder::new();
     folder.write("included.conf", "SIZE: 1kb\nport: 5");
     for content in ACCEPTED {
-        // A variable that nothing refers to is unknown to both: the last of a chain stands for an option.
         let config = folder.write("c.conf", content);
         let mut command = Command::new(program);
         command.args(["-t", "-c", &config]).env("MIDGE_TEST_HOST", "127.0.0.1").stdin(Stdio::null());

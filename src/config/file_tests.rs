@@ -50,6 +50,7 @@ fn values_reach_their_options() {
         ("server_name:", Options::default()),
         ("max_payload: 128KB", with(|options| options.max_payload = 128 << 10)),
         ("max_payload: 1\nmax_payload: 0", Options::default()),
+        ("max_payload: 64mib", with(|options| options.max_payload = 64 << 20)),
         ("max_control_line: 1\nmax_control_line: 0", Options::default()),
         ("max_pending: 0, ping_max: 0, ping_interval: '0s', write_deadline: '0'", Options::default()),
         ("max_connections: 0", with(|options| options.max_connections = 0)),

@@ -2,7 +2,7 @@
 //!
 //! Every option is declared once, in [`table::OPTIONS`]: its flags, its key in the configuration file, its kind, its
 //! default, whether a reload may change it, and its help text. The defaults of [`Options`], the command line and the text
-//! of `--help` are all made from that table, so they cannot disagree; the man page is checked against it.
+//! of `--help` are all made from that table, so they cannot disagree; the man pages are checked against it.
 //!
 //! ```text
 //! words --go_flags--> getopts --> Flags --apply--> Options

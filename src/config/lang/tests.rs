@@ -341,6 +341,9 @@ fn nothing_grows_without_bound() {
     let mut text = "x0: 1\n".to_owned();
     (0..100).for_each(|at| text.push_str(&format!("x{}: [$x{at}]\n", at + 1)));
     assert_eq!(reason(&text), deep);
+    let text = |inner: usize| format!("x: {}{}\na {{b {{c: $x}}}}", "[".repeat(inner), "]".repeat(inner));
+    read(text(NESTING_MAX - 2).as_bytes()).unwrap();
+    assert_eq!(reason(&text(NESTING_MAX - 1)), deep);
     // Each variable is ten times the one before.
     let mut text = "x0: 0123456789\n".to_owned();
     (0..10).for_each(|at| text.push_str(&format!("x{}: [{}]\n", at + 1, format!("$x{at}, ").repeat(10))));
