@@ -46,9 +46,10 @@ perf-quick: build
 	perf/run --quick
 
 install: build
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 target/release/midge $(DESTDIR)$(PREFIX)/bin/midge
 	install -m 644 man/midge.8 $(DESTDIR)$(PREFIX)/share/man/man8/midge.8
+	install -m 644 man/midge.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/midge.conf.5
 
 clean:
 	$(CARGO) clean

@@ -65,7 +65,7 @@
 //! - [`interest`]: accounts, index of subscriptions, queue groups, match cache
 //! - [`wire`]: operations, INFO and CONNECT, subjects, error texts
 //! - [`memory`]: block pool, chains, spare buffers
-//! - [`config`]: command line and the options table
+//! - [`config`]: command line, configuration file and the options table
 //! - [`log`]: levels, lines, the log thread; standard error, files with rotation, log daemons
 //! - [`sys`]: what std and mio lack; the only `unsafe`
 //!

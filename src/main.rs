@@ -14,8 +14,13 @@ use std::time::{Duration, SystemTime};
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    match config::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Run(options)) => run(*options),
+    match config::parse(std::env::args_os().skip(1), &config::SYSTEM) {
+        Ok(Command::Run { options, warnings }) => run(*options, &warnings),
+        Ok(Command::Valid { file, warnings }) => {
+            warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            eprintln!("midge: configuration file {} is valid", file.display());
+            ExitCode::SUCCESS
+        }
         Ok(Command::Help(text)) => {
             print!("{text}");
             ExitCode::SUCCESS
@@ -38,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: Options) -> ExitCode {
+fn run(options: Options, warnings: &[String]) -> ExitCode {
     memory::keep_little();
     let passed = passed::listener();
     if let Err(error) = signals::block() {
@@ -54,6 +59,7 @@ fn run(options: Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
     match limits::raise_open_files() {
         Ok(files) => log.debug(format_args!("Open files limit: {files}")),
         Err(error) => log.warn(format_args!("Cannot raise the limit of open files: {error}")),

@@ -22,6 +22,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+/// A larger `max_payload` is warned of, in bytes.
+const DISCOURAGED_PAYLOAD: usize = 8 << 20;
+
 /// A running server; dropping it shuts it down.
 #[derive(Debug)]
 pub struct Server {
@@ -78,7 +81,7 @@ impl Server {
         let id = server_id().map_err(StartError::Worker)?;
         let seed = random().map_err(StartError::Worker)?;
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
-        announce(&id, &name, &log);
+        announce(&id, &name, &options, &log);
         let (socket, address) = match passed {
             Some(passed) => {
                 let bound = adopt(passed).map_err(StartError::Worker)?;
@@ -197,13 +200,21 @@ fn prepare(socket: TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((socket, bound))
 }
 
-fn announce(id: &str, name: &str, log: &Log) {
+fn announce(id: &str, name: &str, options: &Options, log: &Log) {
     log.info(format_args!("Starting nats-server"));
     log.info(format_args!("  Version:  {NATS_VERSION}"));
     log.info(format_args!("  Git:      [not set]"));
     log.info(format_args!("  Midge:    {}", env!("CARGO_PKG_VERSION")));
     log.info(format_args!("  Name:     {name}"));
     log.info(format_args!("  ID:       {id}"));
+    if let Some(path) = &options.config_file {
+        log.info(format_args!("Using configuration file: {}", path.display()));
+    }
+    if options.max_payload > DISCOURAGED_PAYLOAD {
+        log.warn(format_args!(
+            "Maximum payloads over 8.00 MB are generally discouraged and could lead to poor performance"
+        ));
+    }
 }
 
 /// `host:port`, with brackets around an IPv6 host.

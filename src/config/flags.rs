@@ -19,6 +19,10 @@ pub struct Flags {
     pub version: bool,
     /// What `--signal` asks for.
     pub signal: Option<String>,
+    /// Only the configuration file is to be checked.
+    pub check: bool,
+    /// One line for each flag that was given and has no effect.
+    pub warnings: Vec<String>,
     /// The words that are no flags.
     pub words: Vec<String>,
 }
@@ -36,8 +40,15 @@ impl Flags {
             parser.optmulti("", spec.long_flag(), spec.help, spec.operand);
         }
         let matches = parser.parse(normal).map_err(|error| ArgError::syntax(error.to_string()))?;
-        let mut flags =
-            Flags { given: Vec::new(), help: false, version: false, signal: None, words: matches.free.clone() };
+        let mut flags = Flags {
+            given: Vec::new(),
+            help: false,
+            version: false,
+            signal: None,
+            check: false,
+            warnings: Vec::new(),
+            words: matches.free.clone(),
+        };
         let mut placed = Vec::new();
         for spec in OPTIONS.iter().filter(|spec| !spec.flags.is_empty()) {
             // Of repeated flags the last one wins, under whatever alias.
@@ -48,6 +59,12 @@ impl Flags {
                 Effect::Version => flags.version = value == Value::Switch(true),
                 // An empty text asks for nothing.
                 Effect::Signal => flags.signal = value.text().ok().filter(|text| !text.is_empty()),
+                Effect::Check => flags.check = value == Value::Switch(true),
+                Effect::Ignored if value == Value::Switch(false) => {}
+                Effect::Ignored => {
+                    let warning = format!("--{} is not supported and is ignored", spec.long_flag());
+                    flags.warnings.push(warning);
+                }
                 Effect::Set { .. } => placed.push((place, spec, value)),
             }
         }

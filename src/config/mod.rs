@@ -1,32 +1,55 @@
-//! What the operator wants: the options, and how the command line sets them.
+//! What the operator wants: the options, and how the command line and the configuration file set them.
 //!
 //! Every option is declared once, in [`table::OPTIONS`]: its flags, its key in the configuration file, its kind, its
 //! default, whether a reload may change it, and its help text. The defaults of [`Options`], the command line and the text
-//! of `--help` are all made from that table, so they cannot disagree; the man page is checked against it.
+//! of `--help` are all made from that table, so they cannot disagree; the man pages are checked against it.
 //!
 //! ```text
 //! words --go_flags--> getopts --> Flags --apply--> Options
+//!                                                    ^
+//! file --lang--> Map --file-------------apply--------+
 //! ```
+//!
+//! Flags count more than the file: they are applied again over what it says.
 
+pub mod file;
 mod flags;
 mod go_flags;
 mod help;
+pub mod lang;
 mod options;
 pub mod table;
+pub mod unsupported;
 pub mod value;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 pub use flags::Flags;
 pub use help::help;
+pub use lang::Outside;
 pub use options::Options;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Run the server.
-    Run(Box<Options>),
+    Run {
+        /// What the file and the flags ask for.
+        options: Box<Options>,
+        /// What the operator should know, one line each.
+        warnings: Vec<String>,
+    },
+    /// Say on standard error that this file is valid, after the warnings, and exit with 0.
+    Valid {
+        /// The file as the operator calls it.
+        file: PathBuf,
+        /// As for [`Command::Run`].
+        warnings: Vec<String>,
+    },
     /// Print this text on standard output and exit with 0.
     Help(String),
     /// Print the version on standard output and exit with 0.
@@ -38,10 +61,25 @@ pub enum Command {
 /// Why the command line cannot be followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgError {
-    /// One line without a program name before or a line end behind it.
+    /// One line without a program name before or a line end behind it. What is wrong within a configuration file has as
+    /// many lines as it takes, each with its end, as with the official server.
     pub text: String,
     /// The exit code: 2 for words that are no valid flags, 1 for what is well formed and makes no sense.
     pub code: u8,
+}
+
+/// The environment and the files of this machine.
+pub const SYSTEM: Outside<'static> = Outside { variable: &system_variable, file: &system_file };
+
+fn system_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn system_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte too many tells that a file is too long; it may well be one without an end.
+    File::open(path)?.take(lang::BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl ArgError {
@@ -62,11 +100,11 @@ impl fmt::Display for ArgError {
 
 impl std::error::Error for ArgError {}
 
-/// Reads the command line: `args` are the words behind the program's name.
+/// Reads the command line, `args` being the words behind the program's name, and the file that it names.
 ///
 /// # Errors
 /// The first thing wrong with it, see [`ArgError`].
-pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, ArgError> {
+pub fn parse(args: impl Iterator<Item = OsString>, outside: &Outside) -> Result<Command, ArgError> {
     let flags = Flags::read(args)?;
     // In this order whatever their order was: the official server looks at the version first, then at help, then at the
     // other words.
@@ -86,10 +124,34 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, ArgError> 
     if let Some(signal) = flags.signal {
         return Ok(Command::Signal(signal));
     }
+    configure(flags, outside)
+}
+
+/// The defaults, what the file says over them, and what the flags say over that.
+fn configure(flags: Flags, outside: &Outside) -> Result<Command, ArgError> {
     let mut options = Options::default();
+    let flaw = flags.apply(&mut options);
+    let Some(path) = options.config_file.take() else {
+        if flags.check {
+            let text = "must specify [-c, --config] option to check configuration file syntax";
+            return Err(ArgError::sense(text.to_owned()));
+        }
+        flaw?;
+        return Ok(Command::Run { options: Box::new(options), warnings: flags.warnings });
+    };
+    if !flags.check {
+        flaw?;
+    }
+    options = Options::default();
+    let problems = file::read(&path, &mut options, outside).map_err(ArgError::sense)?;
+    let mut warnings = flags.warnings.clone();
+    warnings.extend(problems.iter().map(ToString::to_string));
+    if flags.check {
+        return Ok(Command::Valid { file: path, warnings });
+    }
     flags.apply(&mut options)?;
     options.check().map_err(ArgError::sense)?;
-    Ok(Command::Run(Box::new(options)))
+    Ok(Command::Run { options: Box::new(options), warnings })
 }
 
 #[cfg(test)]

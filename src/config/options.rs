@@ -9,6 +9,8 @@ use super::value::go_duration;
 /// Everything an operator can set. [`Options::default`] gives the defaults of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// The configuration file that was read, as the operator calls it.
+    pub config_file: Option<PathBuf>,
     /// The host to listen on for clients: a name, an IPv4 or an IPv6 address without brackets.
     pub host: String,
     /// The port to listen on for clients; 0 picks a free one.
@@ -70,6 +72,7 @@ pub struct Options {
 impl Options {
     /// Every field empty, for the table to fill.
     const BLANK: Options = Options {
+        config_file: None,
         host: String::new(),
         port: 0,
         server_name: None,

@@ -91,6 +91,10 @@ pub enum Effect {
     Version,
     /// Sends a signal to a running server.
     Signal,
+    /// Checks the configuration file, and nothing else.
+    Check,
+    /// Nothing but a warning: the flag is known because scripts for the official server give it.
+    Ignored,
 }
 
 impl Spec {
@@ -126,6 +130,11 @@ impl Spec {
 /// The option whose flag is `name` (without dashes).
 pub fn by_flag(name: &str) -> Option<&'static Spec> {
     OPTIONS.iter().find(|spec| spec.flags.contains(&name))
+}
+
+/// The option whose key in the file is `key`, in any case.
+pub fn by_key(key: &str) -> Option<&'static Spec> {
+    OPTIONS.iter().find(|spec| spec.keys.iter().any(|known| known.eq_ignore_ascii_case(key)))
 }
 
 /// What most entries have in common: an optional text that no reload may change.
@@ -174,7 +183,11 @@ macro_rules! time {
     ($field:ident) => {
         Effect::Set {
             set: |options, value| {
-                options.$field = value.duration()?;
+                let time = value.duration()?;
+                if time < TIME_MIN {
+                    return Err(format!("{} must be 1ms or more", stringify!($field)));
+                }
+                options.$field = time;
                 Ok(())
             },
             get: |options| Some(Value::Duration(options.$field)),
@@ -204,11 +217,18 @@ fn within(name: &str, value: Value, range: RangeInclusive<i64>) -> Result<i64, S
     Err(format!("{name} must be between {} and {}, not {number}", range.start(), range.end()))
 }
 
+/// The shortest length of time an option can ask for: timers count milliseconds.
+const TIME_MIN: Duration = Duration::from_millis(1);
+
 /// The largest number of bytes an option can ask for, as with the official server.
 const BYTES_MAX: i64 = i32::MAX as i64;
 
 /// The least time a lame duck may take: less would not spread the clients over other servers.
 const LAME_DUCK_MIN: Duration = Duration::from_secs(30);
+/// The port as an operator would write it.
+fn shown_port(options: &Options) -> i64 {
+    if options.port == 0 { -1 } else { i64::from(options.port) }
+}
 
 /// Every option, in the order `--help` shows them within their group.
 pub const OPTIONS: &[Spec] = &[
@@ -244,7 +264,23 @@ pub const OPTIONS: &[Spec] = &[
                 };
                 Ok(())
             },
-            get: |options| Some(Value::Integer(if options.port == 0 { -1 } else { i64::from(options.port) })),
+            get: |options| Some(Value::Integer(shown_port(options))),
+        },
+        ..COMMON
+    },
+    Spec {
+        keys: &["listen"],
+        kind: Kind::Address,
+        help: "Listen on this port, or on this host and port",
+        effect: Effect::Set {
+            set: |options, value| {
+                let (host, port) = value.address()?;
+                let set =
+                    |options: &mut Options, key, value| by_key(key).map_or(Ok(()), |spec| spec.apply(options, value));
+                set(options, "port", Value::Integer(port))?;
+                host.map_or(Ok(()), |host| set(options, "host", Value::Text(host)))
+            },
+            get: |options| Some(Value::Address(Some(options.host.clone()), shown_port(options))),
         },
         ..COMMON
     },
@@ -293,6 +329,47 @@ pub const OPTIONS: &[Spec] = &[
         operand: "<number>",
         help: "Worker threads, 1 to 256 (default: chosen for this machine)",
         effect: number!(workers, 1..=256),
+        ..COMMON
+    },
+    Spec {
+        flags: &["c", "config"],
+        kind: Kind::Path,
+        operand: "<file>",
+        reload: Reload::Never,
+        help: "Read this configuration file",
+        effect: Effect::Set {
+            set: |options, value| {
+                let path = value.text()?;
+                options.config_file = Some(PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty());
+                Ok(())
+            },
+            get: |options| options.config_file.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["t", "check"],
+        kind: Kind::Switch,
+        reload: Reload::Never,
+        help: "Check the configuration file and exit",
+        effect: Effect::Check,
+        ..COMMON
+    },
+    Spec {
+        flags: &["jetstream", "js"],
+        kind: Kind::Switch,
+        reload: Reload::Never,
+        help: "Ignored: there is no JetStream",
+        effect: Effect::Ignored,
+        ..COMMON
+    },
+    Spec {
+        flags: &["store_dir", "sd"],
+        kind: Kind::Path,
+        operand: "<folder>",
+        reload: Reload::Never,
+        help: "Ignored: nothing is stored",
+        effect: Effect::Ignored,
         ..COMMON
     },
     Spec {
@@ -422,6 +499,7 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["max_control_line"],
         kind: Kind::Integer,
         default: "4096",
+        stands_for_default: Some(Value::Integer(0)),
         reload: Reload::Applied,
         group: Group::Limits,
         help: "Longest line of one operation in bytes, its payload not counted",
@@ -432,16 +510,18 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["max_payload"],
         kind: Kind::Integer,
         default: "1048576",
+        stands_for_default: Some(Value::Integer(0)),
         reload: Reload::Applied,
         group: Group::Limits,
         help: "Largest payload in bytes, headers included",
-        effect: number!(max_payload, 0..=BYTES_MAX),
+        effect: number!(max_payload, 1..=BYTES_MAX),
         ..COMMON
     },
     Spec {
         keys: &["max_pending"],
         kind: Kind::Integer,
         default: "67108864",
+        stands_for_default: Some(Value::Integer(0)),
         group: Group::Limits,
         help: "Most bytes that may wait for one client",
         effect: number!(max_pending, 1..=BYTES_MAX),
@@ -451,6 +531,7 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["write_deadline"],
         kind: Kind::Duration,
         default: "10s",
+        stands_for_default: Some(Value::Duration(Duration::ZERO)),
         reload: Reload::Applied,
         group: Group::Limits,
         help: "How long a write to a client may make no progress",
@@ -463,16 +544,24 @@ pub const OPTIONS: &[Spec] = &[
         default: "65536",
         reload: Reload::Applied,
         group: Group::Limits,
-        help: "Most clients at a time",
-        effect: number!(max_connections, 0..=BYTES_MAX),
+        help: "Most clients at a time; 0 or less refuses every one",
+        effect: Effect::Set {
+            set: |options, value| {
+                let number = within("max_connections", value, i64::MIN..=BYTES_MAX)?;
+                options.max_connections = number.max(0) as usize;
+                Ok(())
+            },
+            get: |options| Some(Value::Integer(options.max_connections as i64)),
+        },
         ..COMMON
     },
     Spec {
         keys: &["max_subscriptions", "max_subs"],
         kind: Kind::Integer,
         default: "0",
+        stands_for_default: Some(Value::Integer(-1)),
         group: Group::Limits,
-        help: "Most subscriptions of one client; 0 is no limit",
+        help: "Most subscriptions of one client; 0 or -1 is no limit",
         effect: number!(max_subscriptions, 0..=BYTES_MAX),
         ..COMMON
     },
@@ -489,6 +578,7 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["ping_interval"],
         kind: Kind::Duration,
         default: "2m",
+        stands_for_default: Some(Value::Duration(Duration::ZERO)),
         reload: Reload::Applied,
         group: Group::Limits,
         help: "Time between two pings to a silent client",
@@ -499,10 +589,11 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["ping_max"],
         kind: Kind::Integer,
         default: "2",
+        stands_for_default: Some(Value::Integer(0)),
         reload: Reload::Applied,
         group: Group::Limits,
         help: "Pings that may go unanswered",
-        effect: number!(ping_max, 0..=BYTES_MAX),
+        effect: number!(ping_max, 1..=BYTES_MAX),
         ..COMMON
     },
     Spec {
@@ -541,7 +632,13 @@ pub const OPTIONS: &[Spec] = &[
         default: "10s",
         group: Group::Server,
         help: "Time of it before the first client is sent away",
-        effect: time!(lame_duck_grace_period),
+        effect: Effect::Set {
+            set: |options, value| {
+                options.lame_duck_grace_period = value.duration()?;
+                Ok(())
+            },
+            get: |options| Some(Value::Duration(options.lame_duck_grace_period)),
+        },
         ..COMMON
     },
     Spec {

@@ -5,15 +5,19 @@ use super::table::{Effect, Group, OPTIONS, Reload};
 use super::value::{Kind, Value};
 use super::*;
 
+/// No environment and no files.
+pub(super) const NOTHING: Outside<'static> =
+    Outside { variable: &|_| None, file: &|_| Err(io::Error::from_raw_os_error(2)) };
+
 fn run(args: &[&str]) -> Options {
     match command(args) {
-        Ok(Command::Run(options)) => *options,
+        Ok(Command::Run { options, warnings }) if warnings.is_empty() => *options,
         other => panic!("{args:?} gave {other:?}"),
     }
 }
 
 fn command(args: &[&str]) -> Result<Command, ArgError> {
-    parse(args.iter().map(OsString::from))
+    parse(args.iter().map(OsString::from), &NOTHING)
 }
 
 fn defaults_with(change: impl FnOnce(&mut Options)) -> Options {
@@ -26,6 +30,7 @@ fn defaults_with(change: impl FnOnce(&mut Options)) -> Options {
 fn the_defaults_are_the_official_ones() {
     use std::time::Duration;
     let expected = Options {
+        config_file: None,
         host: "0.0.0.0".into(),
         port: 4222,
         server_name: None,
@@ -135,6 +140,7 @@ fn flags_in_every_spelling() {
         (&["--remote_syslog="], Options::default()),
         (&["--log_size_limit", "0x10"], defaults_with(|options| options.log_size_limit = 16)),
         (&["--max_traced_msg_len=9"], defaults_with(|options| options.max_traced_msg_len = 9)),
+        (&["-js=false", "-t=false", "-c", ""], Options::default()),
         (&["-pid", "a b"], defaults_with(|options| options.pid_file = Some("a b".into()))),
     ];
     for (args, expected) in table {
@@ -258,6 +264,10 @@ fn every_almost_right_command_line_gets_its_line() {
         (&["-n", "a b"], 1, "server name cannot contain spaces"),
         (&["-n", "a\tb"], 1, "server name cannot contain spaces"),
         (&["-n", " "], 1, "server name cannot contain spaces"),
+        (&["-t"], 1, "must specify [-c, --config] option to check configuration file syntax"),
+        (&["-t", "-p", "99999"], 1, "must specify [-c, --config] option to check configuration file syntax"),
+        (&["-c", "no.conf"], 1, "open no.conf: no such file or directory"),
+        (&["-c", "no.conf", "-p", "99999"], 1, "port must be between -1 and 65535, not 99999"),
         (&["--workers", "0"], 1, "workers must be between 1 and 256, not 0"),
         (&["--workers", "257"], 1, "workers must be between 1 and 256, not 257"),
         (&["--workers", "-1"], 1, "workers must be between 1 and 256, not -1"),
@@ -269,9 +279,68 @@ fn every_almost_right_command_line_gets_its_line() {
 }
 
 #[test]
+fn flags_count_more_than_the_file() {
+    let text = b"port: 1\nhost: a\nserver_name: n\ndebug: on\ntrace: off\nlogtime: no\nworkers: 3\nping_max: 7";
+    let outside = Outside { file: &|_| Ok(text.to_vec()), ..NOTHING };
+    let of_file = Options {
+        config_file: Some("c.conf".into()),
+        host: "a".into(),
+        port: 1,
+        server_name: Some("n".into()),
+        debug: true,
+        logtime: false,
+        workers: 3,
+        ping_max: 7,
+        ..Options::default()
+    };
+    let with = |change: fn(&mut Options)| {
+        let mut options = of_file.clone();
+        change(&mut options);
+        options
+    };
+    let table: &[(&[&str], Options)] = &[
+        (&["-c", "c.conf"], of_file.clone()),
+        (&["--config=no.conf", "-c=c.conf"], of_file.clone()),
+        (&["-p", "2", "-c", "c.conf"], with(|options| options.port = 2)),
+        (&["-c", "c.conf", "-p", "0"], with(|options| options.port = 4222)),
+        (&["-c", "c.conf", "-a", "b"], with(|options| options.host = "b".into())),
+        (&["-c", "c.conf", "-n="], with(|options| options.server_name = None)),
+        (&["-D=false", "-c", "c.conf"], with(|options| options.debug = false)),
+        (&["-c", "c.conf", "-T"], with(|options| options.logtime = true)),
+        (&["-c", "c.conf", "-V"], with(|options| options.trace = true)),
+        (&["-c", "c.conf", "--workers", "5"], with(|options| options.workers = 5)),
+    ];
+    for (args, expected) in table {
+        match parse(args.iter().map(OsString::from), &outside) {
+            Ok(Command::Run { options, warnings }) => assert_eq!((*options, warnings), (expected.clone(), vec![])),
+            other => panic!("{args:?} gave {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn warnings_come_from_flags_and_file() {
+    let outside = Outside { file: &|_| Ok(b"gateway {}".to_vec()), ..NOTHING };
+    let args = ["-js", "-sd", "folder", "-c", "c.conf", "-t"].map(OsString::from);
+    let expected = [
+        "--jetstream is not supported and is ignored",
+        "--store_dir is not supported and is ignored",
+        "c.conf:1:1: \"gateway\" is not supported and is ignored",
+    ]
+    .map(str::to_owned);
+    let Ok(Command::Run { warnings, .. }) = parse(args[..5].iter().cloned(), &outside) else { panic!("it runs") };
+    assert_eq!(warnings, expected);
+    let checked = parse(args.into_iter(), &outside);
+    assert_eq!(checked, Ok(Command::Valid { file: "c.conf".into(), warnings: expected.to_vec() }));
+    // Flags are not looked at when only the file is checked.
+    let args = ["-t", "-c", "c.conf", "-p", "99999"].map(OsString::from);
+    assert!(matches!(parse(args.into_iter(), &outside), Ok(Command::Valid { .. })));
+}
+
+#[test]
 fn words_that_are_no_text_are_refused() {
     for words in [vec![&b"-n\xff"[..]], vec![b"-n", b"\xff"], vec![b"\xff"], vec![b"x", b"\xff"]] {
-        let error = parse(words.iter().map(|word| OsString::from_vec(word.to_vec()))).unwrap_err();
+        let error = parse(words.iter().map(|word| OsString::from_vec(word.to_vec())), &NOTHING).unwrap_err();
         assert_eq!(error.code, 2, "{words:?}");
         assert!(error.text.starts_with("argument is no UTF-8 text: \"") && error.text.contains("\\xff"), "{error}");
     }
@@ -304,7 +373,8 @@ fn the_table_is_sound() {
         let takes_value = !spec.flags.is_empty() && spec.kind != Kind::Switch;
         assert_eq!(takes_value, !spec.operand.is_empty(), "{name}");
         assert!(!spec.help.is_empty() && !spec.help.contains('\n') && !spec.help.ends_with('.'), "{name}");
-        assert_eq!(matches!(spec.effect, Effect::Set { .. }), spec.group != Group::Common, "{name}");
+        let is_common = matches!(spec.effect, Effect::Help | Effect::Version | Effect::Signal);
+        assert_eq!(is_common, spec.group == Group::Common, "{name}");
         if !spec.default.is_empty() {
             let default = spec.kind.read(spec.default).unwrap();
             let Effect::Set { get, .. } = spec.effect else { panic!("{name}") };
@@ -326,6 +396,7 @@ fn what_is_put_in_can_be_read_back() {
             Kind::Integer => vec![Value::Integer(77), Value::Integer(1)],
             Kind::Text | Kind::Path => vec![Value::Text("somewhere".into())],
             Kind::Duration => vec![Value::Duration(std::time::Duration::from_millis(45_500))],
+            Kind::Address => vec![Value::Address(Some("::1".into()), -1), Value::Address(Some("h".into()), 5)],
         };
         let mut options = Options::default();
         for value in values {
@@ -387,4 +458,30 @@ fn the_man_page_lists_the_options_of_the_table() {
         }
     }
     assert_eq!(entries.next(), None, "an entry that is no option");
+}
+
+/// The same for the keys and the page about the file.
+#[test]
+fn the_man_page_of_the_file_lists_the_keys_of_the_table() {
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/man/midge.conf.5"));
+    let (_, keys) = page.split_once(".Ss Keys\n").unwrap();
+    let (keys, _) = keys.split_once("\n.El\n").unwrap();
+    let mut entries = keys.split("\n.It Ic ").skip(1);
+    for group in Group::ALL {
+        for spec in OPTIONS.iter().filter(|spec| spec.group == group && !spec.keys.is_empty()) {
+            let (heading, body) = entries.next().expect("an entry for every key").split_once('\n').unwrap();
+            assert_eq!(heading, spec.keys.join(" , "));
+            let kind = match spec.kind {
+                Kind::Switch => "Boolean",
+                Kind::Integer => "Integer",
+                Kind::Text | Kind::Path => "String",
+                Kind::Duration => "Duration",
+                Kind::Address => "Integer or string",
+            };
+            assert!(body.starts_with(kind), "{heading} is no {kind}");
+            let default = format!("The default is {}", spec.default);
+            assert!(spec.default.is_empty() || body.contains(&default), "{heading}");
+        }
+    }
+    assert_eq!(entries.next(), None, "an entry that is no key");
 }

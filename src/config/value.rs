@@ -16,6 +16,8 @@ pub enum Kind {
     Path,
     /// A length of time such as `2m` or `1.5s`.
     Duration,
+    /// A port, or a host and a port: `4222`, `127.0.0.1:4222`, `[::1]:4222`.
+    Address,
 }
 
 /// A value of an option, not yet checked against what that option allows.
@@ -29,13 +31,15 @@ pub enum Value {
     Text(String),
     /// Of [`Kind::Duration`].
     Duration(Duration),
+    /// Of [`Kind::Address`]: the host without brackets, None when only a port was given, and the port.
+    Address(Option<String>, i64),
 }
 
 impl Value {
     /// The switch in it.
     ///
     /// # Errors
-    /// What was expected, when it is of another kind; so for the other three.
+    /// What was expected, when it is of another kind; so for the others.
     pub fn switch(self) -> Result<bool, String> {
         match self {
             Value::Switch(on) => Ok(on),
@@ -75,6 +79,17 @@ impl Value {
             _ => Err("expected a length of time".to_owned()),
         }
     }
+
+    /// The host and port in it.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn address(self) -> Result<(Option<String>, i64), String> {
+        match self {
+            Value::Address(host, port) => Ok((host, port)),
+            _ => Err("expected an address".to_owned()),
+        }
+    }
 }
 
 /// Why a text is no value of a kind; shown in the words of Go.
@@ -108,6 +123,7 @@ impl Kind {
             Kind::Integer => Value::Integer(integer(text)?),
             Kind::Text | Kind::Path => Value::Text(text.to_owned()),
             Kind::Duration => Value::Duration(duration(text)?),
+            Kind::Address => address(text)?,
         })
     }
 }
@@ -218,6 +234,22 @@ fn duration_part(text: &str) -> Result<(Duration, &str), Fault> {
     let scale = 10u128.pow(fraction.len() as u32);
     let nanos = number(whole)? * unit_nanos + number(fraction)? * unit_nanos / scale;
     Ok((Duration::from_nanos(u64::try_from(nanos).map_err(|_| Fault::Range)?), rest))
+}
+
+/// A port alone, or a host, which may be empty or in brackets, and a port.
+fn address(text: &str) -> Result<Value, Fault> {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return Ok(Value::Address(None, integer(text)?));
+    };
+    let host = match host.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']').ok_or(Fault::Syntax)?,
+        None if host.contains(':') => return Err(Fault::Syntax),
+        None => host,
+    };
+    if host.contains(['[', ']']) {
+        return Err(Fault::Syntax);
+    }
+    Ok(Value::Address(Some(host.to_owned()), port.parse().map_err(|_| Fault::Syntax)?))
 }
 
 #[cfg(test)]
@@ -333,6 +365,26 @@ mod tests {
         }
         for text in ["99999999999999999999s", "18446744073709551615h", "99999999999h"] {
             assert_eq!(duration(text), Err(Fault::Range), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_port_and_perhaps_a_host() {
+        let address = |host: Option<&str>, port| Ok(Value::Address(host.map(str::to_owned), port));
+        for (text, expected) in [
+            ("4222", address(None, 4222)),
+            ("-1", address(None, -1)),
+            (":4222", address(Some(""), 4222)),
+            ("127.0.0.1:-1", address(Some("127.0.0.1"), -1)),
+            ("localhost:1", address(Some("localhost"), 1)),
+            ("[::1]:4222", address(Some("::1"), 4222)),
+            ("[h]:1", address(Some("h"), 1)),
+            ("h:99999", address(Some("h"), 99999)),
+        ] {
+            assert_eq!(Kind::Address.read(text), expected, "{text:?}");
+        }
+        for text in ["", "h", "h:", "h:x", "::1:4222", "[::1]", "[::1:1", "::1]:1", "[[::1]]:1", "h:0x10"] {
+            assert_eq!(Kind::Address.read(text), Err(Fault::Syntax), "{text:?}");
         }
     }
 }

@@ -36,7 +36,7 @@ impl Server {
             // Whoever sent the signal for lame duck mode wants an end without haste.
             Signal::Terminate => return !self.is_lame_duck(),
             Signal::User1 => log.reopen(),
-            Signal::Hangup => log.warn(format_args!("Nothing to reload: the server was started without a file")),
+            Signal::Hangup => log.warn(format_args!("Reload is not supported")),
             Signal::User2 => self.enter_lame_duck(Instant::now()),
         }
         false
