@@ -27,8 +27,8 @@
 //!    shared instead.
 //! 5. For another worker the message is packed into a batch, once however many subscriptions there want it; that worker
 //!    looks them up in its own cache. Of a queue group the publisher's worker picks the member.
-//! 6. When all connections that were ready have been read, or a megabyte of output is queued, batches are posted and then
-//!    each connection with output gets one vectored write.
+//! 6. When all connections that were ready have been read, or 8 MiB of output are queued (a search or a refusal counts as
+//!    the output that takes as long), batches are posted and then each connection with output gets one vectored write.
 //!
 //! **The flush barrier.** A PONG promises that what came before the PING has happened. Mail is posted before any output
 //! is written, and a worker takes its mail between reading from a connection and working on what it read: so whoever
@@ -48,7 +48,7 @@
 //! |---|---|
 //! | worker | 64 KiB scratch, 16 KiB of timer and change counters, and its block pool |
 //! | connection | about 350, and no buffer while it is idle |
-//! | subscription | about 150: its record and sid 56, its place in the index 40 and the subject, two table slots |
+//! | subscription | about 120: its record and sid 56, its place in the index 40 and the subject, two table slots |
 //! | output | blocks of 8 KiB while there is any, at most `max_pending` for a connection |
 //! | partial operation | at most twice what has come of it, at most its own size |
 //! | match cache | up to 16,384 results and a million targets for a worker, given back when it is quiet |
