@@ -47,7 +47,7 @@
 //! | what | bytes |
 //! |---|---|
 //! | worker | 64 KiB scratch, 16 KiB of timer and change counters, and its block pool |
-//! | connection | about 400, and no buffer while it is idle |
+//! | connection | about 350, and no buffer while it is idle |
 //! | subscription | about 125: its record and sid 56, its place in the index 40 and the subject, two table slots |
 //! | output | blocks of 8 KiB while there is any, at most `max_pending` for a connection |
 //! | partial operation | at most twice what has come of it, at most its own size |
