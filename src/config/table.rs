@@ -225,6 +225,7 @@ const BYTES_MAX: i64 = i32::MAX as i64;
 
 /// The least time a lame duck may take: less would not spread the clients over other servers.
 const LAME_DUCK_MIN: Duration = Duration::from_secs(30);
+
 /// The port as an operator would write it.
 fn shown_port(options: &Options) -> i64 {
     if options.port == 0 { -1 } else { i64::from(options.port) }
@@ -337,14 +338,7 @@ pub const OPTIONS: &[Spec] = &[
         operand: "<file>",
         reload: Reload::Never,
         help: "Read this configuration file",
-        effect: Effect::Set {
-            set: |options, value| {
-                let path = value.text()?;
-                options.config_file = Some(PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty());
-                Ok(())
-            },
-            get: |options| options.config_file.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
-        },
+        effect: path!(config_file),
         ..COMMON
     },
     Spec {
