@@ -193,6 +193,11 @@ impl Local {
         }
     }
 
+    /// Where [`Client::look_from`] is for a connection that takes messages.
+    pub(super) fn look_from(&self) -> usize {
+        self.stall_bytes + 1
+    }
+
     /// Counts work that queued nothing as if it had queued so many bytes, so that it ends the turn all the same.
     pub(super) fn charge(&mut self, bytes: usize) {
         self.turn_output = self.turn_output.saturating_add(bytes);

@@ -7,15 +7,9 @@ impl Broker {
     /// Tells every client that takes news that the server is about to go.
     pub fn announce_end(&mut self) {
         for key in self.keys() {
-            let client = &self.local.clients[key as usize];
-            if !client.takes_news() {
-                continue;
+            if self.local.clients[key as usize].takes_news() {
+                self.send_info(key, |_, info| info.ldm = true);
             }
-            let ip = client.peer.ip().to_string();
-            let mut info = self.shared.info(client.cid, &ip);
-            info.ldm = true;
-            let line = info.line();
-            self.local.send(key, [&line]);
         }
     }
 

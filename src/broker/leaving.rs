@@ -61,7 +61,7 @@ impl Local {
             return;
         }
         self.leaving.pop();
-        let look_from = self.stall_bytes + 1;
+        let look_from = self.look_from();
         let client = &mut self.clients[key as usize];
         client.look_from = look_from;
         client.held_by -= 1;

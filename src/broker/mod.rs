@@ -191,9 +191,8 @@ impl Broker {
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let now = self.local.now;
         let ping_at = now + self.shared.options.ping_interval.as_millis() as u64;
-        let key = self.local.clients.insert(Client::new(peer, cid, now, ping_at, self.local.stall_bytes + 1)) as u32;
-        let line = self.shared.info(cid, &peer.ip().to_string()).line();
-        self.local.send(key, [&line]);
+        let key = self.local.clients.insert(Client::new(peer, cid, now, ping_at, self.local.look_from())) as u32;
+        self.send_info(key, |_, _| {});
         let client = &self.local.clients[key as usize];
         if self.shared.log.debug_on() {
             self.shared.log.debug(format_args!("{client} - Client connection created"));
@@ -205,6 +204,16 @@ impl Broker {
             self.local.rearm(key);
         }
         key
+    }
+
+    /// Sends a client what the server says of itself, altered as the occasion wants it.
+    fn send_info(&mut self, key: u32, alter: impl for<'a> FnOnce(&'a Shared, &mut Info<'a>)) {
+        let client = &self.local.clients[key as usize];
+        let ip = client.peer.ip().to_string();
+        let mut info = self.shared.info(client.cid, &ip);
+        alter(&self.shared, &mut info);
+        let line = info.line();
+        self.local.send(key, [&line]);
     }
 
     /// The connection's socket is dropped; its key may be used again.

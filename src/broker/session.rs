@@ -355,12 +355,11 @@ impl Broker {
             if client.protocol == 0 {
                 return;
             }
-            let (cid, ip, account) = (client.cid, client.peer.ip().to_string(), client.account);
-            let mut info = self.shared.info(cid, &ip);
-            info.connect_info = true;
-            info.remote_account = Some(&self.shared.interest.account(account).name);
-            let line = info.line();
-            self.local.send(key, [&line]);
+            let account = client.account;
+            self.send_info(key, |shared, info| {
+                info.connect_info = true;
+                info.remote_account = Some(&shared.interest.account(account).name);
+            });
         }
     }
 
