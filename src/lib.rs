@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Worker 0 also owns the listening socket and gives each connection to the worker that has fewest. Workers share
-//! [`broker::Shared`]: options, identity, log and interest. Everything else they say to each other goes through
+//! [`broker::Shared`]: identity, log and interest. Everything else they say to each other goes through
 //! mailboxes.
 //!
 //! # One message's path
@@ -42,6 +42,10 @@
 //! Later it asks for one connection after the other to be closed, each time another worker, which hands the request on
 //! if it has none left. So the pauses hold over all workers, and still only the worker closes.
 //!
+//! **Reload.** At SIGHUP the main thread reads the options anew, refuses them or has them whole, and posts them to every
+//! worker; it says that they are in force when each has taken them ([`server`], `reload`). A worker's options are its own
+//! until then, so what it does in one turn follows one file.
+//!
 //! # Memory
 //!
 //! | what | bytes |
@@ -59,7 +63,7 @@
 //! A folder uses only those below it; `tests/layers.rs` enforces that, and that the middle ones know no socket, thread or
 //! clock.
 //!
-//! - [`server`]: starts and stops everything; signals, lame duck mode, what a service manager wants, `--signal`
+//! - [`server`]: starts and stops everything; signals, reload, lame duck mode, what a service manager wants, `--signal`
 //! - [`reactor`]: worker loop, sockets, timers, mailboxes, listener
 //! - [`broker`]: sessions, publish, delivery, limits, closing
 //! - [`interest`]: accounts, index of subscriptions, queue groups, match cache

@@ -1,7 +1,7 @@
 //! The midge server: arguments to options to server; nothing else.
 
-use midge::config::{self, Command, Options};
-use midge::log::{Destination, Log, Rotation, Settings};
+use midge::config::{self, Command, Options, Source};
+use midge::log::Log;
 use midge::server::{self, Server};
 use midge::sys::clock::CalendarTime;
 use midge::sys::service::{Manager, Notice};
@@ -15,7 +15,7 @@ const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     match config::parse(std::env::args_os().skip(1), &config::SYSTEM) {
-        Ok(Command::Run { options, warnings }) => run(*options, &warnings),
+        Ok(Command::Run { options, warnings, source }) => run(*options, &warnings, &source),
         Ok(Command::Valid { file, warnings }) => {
             warnings.iter().for_each(|warning| eprintln!("{warning}"));
             eprintln!("midge: configuration file {} is valid", file.display());
@@ -43,14 +43,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: Options, warnings: &[String]) -> ExitCode {
+fn run(options: Options, warnings: &[String], source: &Source) -> ExitCode {
     memory::keep_little();
     let passed = passed::listener();
     if let Err(error) = signals::block() {
         eprintln!("midge: cannot block signals: {error}");
         return ExitCode::FAILURE;
     }
-    let log = match Log::start(log_settings(&options)) {
+    let log = match Log::start(options.log_settings()) {
         Ok(log) => log,
         Err(error) => {
             // As the official server does: a date, and neither process id nor tag.
@@ -59,7 +59,6 @@ fn run(options: Options, warnings: &[String]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
     match limits::raise_open_files() {
         Ok(files) => log.debug(format_args!("Open files limit: {files}")),
         Err(error) => log.warn(format_args!("Cannot raise the limit of open files: {error}")),
@@ -77,38 +76,19 @@ fn run(options: Options, warnings: &[String]) -> ExitCode {
         log.warn(format_args!("Cannot reach the service manager: NOTIFY_SOCKET: {error}"));
         None
     });
-    let mut server = match Server::start_on(passed, options, log.clone()) {
+    let mut server = match Server::start_on(passed, options, warnings, log.clone()) {
         Ok(server) => server,
         Err(error) => return fatal(&log, &error),
     };
-    tell(manager.as_ref(), Notice::Ready, &log);
-    server.attend(manager.as_ref());
+    server::tell(manager.as_ref(), Notice::Ready, &log);
+    server.attend(source, manager.as_ref());
     log.info(format_args!("Initiating Shutdown..."));
     // Not when lame duck mode begins: from here on the manager counts the time it gives the service to stop.
-    tell(manager.as_ref(), Notice::Stopping, &log);
+    server::tell(manager.as_ref(), Notice::Stopping, &log);
     server.shutdown();
     log.info(format_args!("Server Exiting.."));
     log.flush(LOG_PATIENCE);
     ExitCode::SUCCESS
-}
-
-fn tell(manager: Option<&Manager>, notice: Notice, log: &Log) {
-    if let Some(Err(error)) = manager.map(|manager| manager.tell(notice)) {
-        log.warn(format_args!("Cannot tell the service manager: {}", error_text(&error)));
-    }
-}
-
-/// What is logged and where to: of several places the first counts.
-fn log_settings(options: &Options) -> Settings {
-    let rotation = Rotation { size_max: options.log_size_limit, files_max: options.logfile_max_num };
-    let destination = match (&options.log_file, &options.remote_syslog, options.syslog) {
-        (Some(path), ..) => Destination::File(path.clone(), rotation),
-        (None, Some(url), _) => Destination::RemoteSyslog(url.clone()),
-        (None, None, true) => Destination::Syslog,
-        (None, None, false) => Destination::Stderr,
-    };
-    let Options { debug, trace, logtime: time, logtime_utc: utc, .. } = *options;
-    Settings { destination, debug, trace, time, utc, color: None }
 }
 
 fn fatal(log: &Log, error: &dyn Display) -> ExitCode {

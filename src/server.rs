@@ -3,9 +3,11 @@
 mod attend;
 mod lame_duck;
 mod ports_file;
+mod reload;
 mod remote;
 mod watchdog;
 
+pub use attend::tell;
 pub use remote::signal;
 
 use crate::broker::{Broker, Identity, NATS_VERSION, Shared};
@@ -29,6 +31,8 @@ const DISCOURAGED_PAYLOAD: usize = 8 << 20;
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    /// Those in force; the workers have them too.
+    options: Arc<Options>,
     shared: Arc<Shared>,
     mailboxes: Vec<Arc<Mailbox>>,
     threads: Vec<JoinHandle<()>>,
@@ -70,37 +74,43 @@ impl Server {
     /// # Errors
     /// If the address cannot be listened on or the system has no more descriptors or threads. Nothing is left running.
     pub fn start(options: Options, log: Log) -> Result<Self, StartError> {
-        Self::start_on(None, options, log)
+        Self::start_on(None, options, &[], log)
     }
 
     /// The same with a socket that listens already, if there is one, instead of the configured address. It must not block.
     ///
     /// # Errors
     /// As for [`start`](Self::start).
-    pub fn start_on(passed: Option<std::net::TcpListener>, mut options: Options, log: Log) -> Result<Self, StartError> {
+    pub fn start_on(
+        passed: Option<std::net::TcpListener>,
+        options: Options,
+        warnings: &[String],
+        log: Log,
+    ) -> Result<Self, StartError> {
         let id = server_id().map_err(StartError::Worker)?;
         let seed = random().map_err(StartError::Worker)?;
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
-        announce(&id, &name, &options, &log);
-        let (socket, address) = match passed {
+        announce(&id, &name, &options, warnings, &log);
+        let ((socket, address), host) = match passed {
             Some(passed) => {
                 let bound = adopt(passed).map_err(StartError::Worker)?;
                 log.info(format_args!("Using the listening socket of the service manager"));
-                options.host = bound.1.ip().to_string();
-                bound
+                let host = bound.1.ip().to_string();
+                (bound, host)
             }
-            None => listen(&options)?,
+            None => (listen(&options)?, options.host.clone()),
         };
-        let identity = Identity { id, name, host: options.host.clone(), port: address.port() };
+        let identity = Identity { id, name, host, port: address.port() };
         let workers = match options.workers {
             0 => default_workers(),
             chosen => chosen,
         };
-        let shared = Arc::new(Shared::new(options, identity, log, seed));
+        let shared = Arc::new(Shared::new(identity, log, seed));
+        let options = Arc::new(options);
         let (mailboxes, threads) = (Vec::new(), Vec::new());
-        let mut server = Self { address, shared, mailboxes, threads, lame_duck: None, ports_file: None };
+        let mut server = Self { address, options, shared, mailboxes, threads, lame_duck: None, ports_file: None };
         server.start_workers(workers, Listener::new(socket)).map_err(StartError::Worker)?;
-        let shown = host_port(&server.shared.options.host, address.port());
+        let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
         server.write_ports_file();
         server.shared.log.info(format_args!("Server is ready"));
@@ -109,7 +119,7 @@ impl Server {
 
     /// Writes the file with the addresses, if it is wanted. The server runs without it too.
     fn write_ports_file(&mut self) {
-        let Some(folder) = &self.shared.options.ports_file_dir else { return };
+        let Some(folder) = &self.options.ports_file_dir else { return };
         let path = PortsFile::path(folder);
         match PortsFile::write(path.clone(), self.address) {
             Ok(file) => self.ports_file = Some(file),
@@ -127,7 +137,8 @@ impl Server {
         let clock = Clock::start();
         let mut listener = Some(listener);
         for (number, poll) in polls.into_iter().enumerate() {
-            let broker = Broker::new(Arc::clone(&self.shared), number as u8, count, random()?);
+            let (shared, options) = (Arc::clone(&self.shared), Arc::clone(&self.options));
+            let broker = Broker::new(shared, options, number as u8, count, random()?);
             let log = self.shared.log.clone();
             let worker = Worker::new(number, poll, self.mailboxes.clone(), broker, listener.take(), clock, log)?;
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || worker.run())?;
@@ -200,13 +211,14 @@ fn prepare(socket: TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((socket, bound))
 }
 
-fn announce(id: &str, name: &str, options: &Options, log: &Log) {
+fn announce(id: &str, name: &str, options: &Options, warnings: &[String], log: &Log) {
     log.info(format_args!("Starting nats-server"));
     log.info(format_args!("  Version:  {NATS_VERSION}"));
     log.info(format_args!("  Git:      [not set]"));
     log.info(format_args!("  Midge:    {}", env!("CARGO_PKG_VERSION")));
     log.info(format_args!("  Name:     {name}"));
     log.info(format_args!("  ID:       {id}"));
+    warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
     if let Some(path) = &options.config_file {
         log.info(format_args!("Using configuration file: {}", path.display()));
     }

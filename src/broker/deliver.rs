@@ -6,6 +6,7 @@ use super::mail::{Batch, Entry, Mail};
 use super::reason::Reason;
 use super::subs::{Sub, Subs};
 use super::{Action, Flushed, Shared};
+use crate::config::Options;
 use crate::interest::Target;
 use crate::memory::{Pool, Spares};
 use crate::wire::{Message, ProtocolError};
@@ -68,6 +69,8 @@ const BATCH_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Local {
     pub(super) shared: Arc<Shared>,
+    /// The options in force.
+    pub(super) options: Arc<Options>,
     pub(super) worker: u8,
     pub(super) now: u64,
     pub(super) clients: Slab<Client>,
@@ -99,8 +102,7 @@ pub struct Local {
 }
 
 impl Local {
-    pub(super) fn new(shared: Arc<Shared>, worker: u8, workers: usize) -> Self {
-        let options = &shared.options;
+    pub(super) fn new(shared: Arc<Shared>, options: Arc<Options>, worker: u8, workers: usize) -> Self {
         Self {
             worker,
             now: 0,
@@ -113,7 +115,7 @@ impl Local {
             batches: (0..workers).map(|_| Batch::default()).collect(),
             buffers: Spares::new(8, 2 * BATCH_BYTES),
             turn_output: 0,
-            stall_bytes: super::stall::threshold(options),
+            stall_bytes: super::stall::threshold(&options),
             pending_max: options.max_pending,
             trace: shared.log.trace_on(),
             slow_consumers: 0,
@@ -123,6 +125,7 @@ impl Local {
             disturbances: 0,
             fan_outs: 0,
             shared,
+            options,
         }
     }
 

@@ -3,9 +3,9 @@
 //! Some have so many that removing them at once would keep everyone else waiting. So it is done in parts, one a turn.
 //! Meanwhile the connection gets no message and nothing is read from it; if it is gone, its key stays in use.
 
+use super::Action;
 use super::client::State;
 use super::deliver::Local;
-use super::{Action, Broker};
 use crate::interest::AccountId;
 
 /// Subscriptions removed in one go: a few milliseconds.
@@ -51,7 +51,7 @@ impl Local {
     }
 
     /// Removes some more of one connection's subscriptions.
-    fn remove_part(&mut self) {
+    pub(super) fn remove_part(&mut self) {
         let Some(Leaving { key, account, slots }) = self.leaving.last_mut() else { return };
         let (key, account) = (*key, *account);
         let part = slots.split_off(slots.len().saturating_sub(PART));
@@ -70,17 +70,5 @@ impl Local {
         } else if client.held_by == 0 {
             self.actions.push(Action::Resume(key));
         }
-    }
-}
-
-impl Broker {
-    /// True if there is work that the peers do not wait for.
-    pub fn has_chores(&self) -> bool {
-        !self.local.leaving.is_empty()
-    }
-
-    /// Does some of it.
-    pub fn do_chores(&mut self) {
-        self.local.remove_part();
     }
 }

@@ -4,6 +4,7 @@
 //! it takes from it what is to be written, [`Action`]s (close, arm a timer, read again) and mail for other workers'
 //! brokers. So a test can run several brokers in one thread.
 
+mod chores;
 mod client;
 mod closing;
 mod deliver;
@@ -14,6 +15,7 @@ pub mod mail;
 mod publish;
 mod random;
 mod reason;
+mod reload;
 mod session;
 mod stall;
 mod subs;
@@ -57,8 +59,6 @@ pub struct Identity {
 /// What all workers' brokers share.
 #[derive(Debug)]
 pub struct Shared {
-    /// The options in force.
-    pub options: Options,
     /// Who this server is.
     pub identity: Identity,
     /// Who wants what.
@@ -73,9 +73,8 @@ pub struct Shared {
 
 impl Shared {
     /// The start: no connections, no interest.
-    pub fn new(options: Options, identity: Identity, log: Log, seed: u64) -> Self {
+    pub fn new(identity: Identity, log: Log, seed: u64) -> Self {
         Self {
-            options,
             identity,
             interest: Interest::new(seed),
             log,
@@ -90,7 +89,7 @@ impl Shared {
     }
 
     /// The first INFO of a connection.
-    fn info<'a>(&'a self, cid: u64, ip: &'a str) -> Info<'a> {
+    fn info<'a>(&'a self, options: &Options, cid: u64, ip: &'a str) -> Info<'a> {
         Info {
             server_id: &self.identity.id,
             server_name: &self.identity.name,
@@ -100,7 +99,7 @@ impl Shared {
             host: &self.identity.host,
             port: self.identity.port,
             headers: true,
-            max_payload: self.options.max_payload,
+            max_payload: options.max_payload,
             client_id: cid,
             client_ip: ip,
             ldm: false,
@@ -154,18 +153,16 @@ pub struct Broker {
     run: Vec<fan_out::Tail>,
     /// Where the search for the next connection to send away begins.
     send_away_from: usize,
+    /// Connections that are to be closed because there are too many.
+    surplus: usize,
 }
 
 impl Broker {
-    /// The broker of `worker`, one of `workers`.
-    pub fn new(shared: Arc<Shared>, worker: u8, workers: usize, seed: u64) -> Self {
-        let limits = Limits {
-            control_line_max: shared.options.max_control_line,
-            payload_max: shared.options.max_payload,
-            headers: false,
-        };
+    /// The broker of `worker`, one of `workers`, with the options that are in force now.
+    pub fn new(shared: Arc<Shared>, options: Arc<Options>, worker: u8, workers: usize, seed: u64) -> Self {
+        let limits = reload::limits(&options);
         Self {
-            local: Local::new(Arc::clone(&shared), worker, workers),
+            local: Local::new(Arc::clone(&shared), options, worker, workers),
             cache: Cache::new(worker),
             random: Random::new(seed),
             spares: Spares::new(16, 256 * 1024),
@@ -175,6 +172,7 @@ impl Broker {
             limits,
             run: Vec::new(),
             send_away_from: 0,
+            surplus: 0,
             shared,
         }
     }
@@ -190,7 +188,7 @@ impl Broker {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let now = self.local.now;
-        let ping_at = now + self.shared.options.ping_interval.as_millis() as u64;
+        let ping_at = now + self.local.options.ping_interval.as_millis() as u64;
         let key = self.local.clients.insert(Client::new(peer, cid, now, ping_at, self.local.look_from())) as u32;
         self.send_info(key, |_, _| {});
         let client = &self.local.clients[key as usize];
@@ -198,7 +196,7 @@ impl Broker {
             self.shared.log.debug(format_args!("{client} - Client connection created"));
         }
         let before = self.shared.connections.fetch_add(1, Ordering::Relaxed);
-        if before >= self.shared.options.max_connections {
+        if before >= self.local.options.max_connections {
             self.local.refuse_connection(key);
         } else {
             self.local.rearm(key);
@@ -210,7 +208,7 @@ impl Broker {
     fn send_info(&mut self, key: u32, alter: impl for<'a> FnOnce(&'a Shared, &mut Info<'a>)) {
         let client = &self.local.clients[key as usize];
         let ip = client.peer.ip().to_string();
-        let mut info = self.shared.info(client.cid, &ip);
+        let mut info = self.shared.info(&self.local.options, client.cid, &ip);
         alter(&self.shared, &mut info);
         let line = info.line();
         self.local.send(key, [&line]);

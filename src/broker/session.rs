@@ -301,7 +301,7 @@ impl Broker {
     }
 
     fn subscribe(&mut self, key: u32, subject: &[u8], queue: &[u8], sid: &[u8]) {
-        let options = &self.shared.options;
+        let options = &self.local.options;
         let client = &self.local.clients[key as usize];
         let log = &self.shared.log;
         if queue == RESERVED_QUEUE {

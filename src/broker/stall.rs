@@ -35,7 +35,7 @@ impl Local {
     /// receiver is worth waiting for.
     #[inline(never)]
     pub(super) fn admit(&mut self, receiver: u32, from: Publisher) -> bool {
-        if self.shared.options.no_fast_producer_stall {
+        if self.options.no_fast_producer_stall {
             return false;
         }
         let client = &mut self.clients[receiver as usize];

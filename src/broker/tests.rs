@@ -6,6 +6,7 @@
 //! - [`timing`]: what becomes due, by a clock turned by hand
 //! - [`lame_duck`]: the way out
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
+//! - [`reload`]: other options while clients are connected
 
 mod delivery;
 mod dice;
@@ -13,5 +14,6 @@ mod lame_duck;
 mod limits;
 mod model;
 mod operations;
+mod reload;
 mod timing;
 mod world;

@@ -26,7 +26,7 @@ impl Local {
 
     /// A connection did not take all that was to be written.
     pub fn blocked(&mut self, key: u32) {
-        let deadline = self.now + self.shared.options.write_deadline.as_millis() as u64;
+        let deadline = self.now + self.options.write_deadline.as_millis() as u64;
         let client = &mut self.clients[key as usize];
         if !client.is_open() {
             return;
@@ -50,7 +50,7 @@ impl Local {
         }
         self.shared.log.info(format_args!(
             "{client} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total bytes.",
-            go_duration(self.shared.options.write_deadline),
+            go_duration(self.options.write_deadline),
             bytes.div_ceil(crate::memory::BLOCK_BYTES as u64),
             client.out.bytes(),
         ));
@@ -69,13 +69,13 @@ impl Local {
     }
 
     fn ping_interval(&self) -> u64 {
-        self.shared.options.ping_interval.as_millis() as u64
+        self.options.ping_interval.as_millis() as u64
     }
 
     fn ping_timer(&mut self, key: u32) {
         let interval = self.ping_interval();
         let now = self.now;
-        let ping_max = self.shared.options.ping_max;
+        let ping_max = self.options.ping_max;
         let client = &mut self.clients[key as usize];
         client.due.ping = now + interval;
         if !client.is_open() {

@@ -77,7 +77,7 @@ impl Local {
     /// What an operation carries, if it is anything.
     fn trace_payload(&self, client: &Client, way: &str, body: &[u8]) {
         let log = &self.shared.log;
-        match self.shared.options.max_traced_msg_len {
+        match self.options.max_traced_msg_len {
             _ if body.is_empty() => {}
             most @ 1.. if body.len() > most => {
                 log.trace(format_args!("{client} - {way} MSG_PAYLOAD: [\"{}...\"]", Escaped(&body[..most])));

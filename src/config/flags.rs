@@ -9,7 +9,7 @@ use super::table::{Effect, OPTIONS, Spec};
 use super::value::Value;
 
 /// What stands on the command line, well formed but not yet checked for sense.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flags {
     /// Options with the last value given, in the order of those last values.
     given: Vec<(&'static Spec, Value)>,

@@ -18,6 +18,8 @@ mod go_flags;
 mod help;
 pub mod lang;
 mod options;
+pub mod reload;
+mod source;
 pub mod table;
 pub mod unsupported;
 pub mod value;
@@ -32,6 +34,7 @@ pub use flags::Flags;
 pub use help::help;
 pub use lang::Outside;
 pub use options::Options;
+pub use source::Source;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub enum Command {
         options: Box<Options>,
         /// What the operator should know, one line each.
         warnings: Vec<String>,
+        /// Where they can be read again.
+        source: Source,
     },
     /// Say on standard error that this file is valid, after the warnings, and exit with 0.
     Valid {
@@ -127,31 +132,24 @@ pub fn parse(args: impl Iterator<Item = OsString>, outside: &Outside) -> Result<
     configure(flags, outside)
 }
 
-/// The defaults, what the file says over them, and what the flags say over that.
+/// The options, or what is to be said about the file alone.
 fn configure(flags: Flags, outside: &Outside) -> Result<Command, ArgError> {
     let mut options = Options::default();
     let flaw = flags.apply(&mut options);
-    let Some(path) = options.config_file.take() else {
-        if flags.check {
+    let file = options.config_file.take();
+    if flags.check {
+        let Some(file) = file else {
             let text = "must specify [-c, --config] option to check configuration file syntax";
             return Err(ArgError::sense(text.to_owned()));
-        }
-        flaw?;
-        return Ok(Command::Run { options: Box::new(options), warnings: flags.warnings });
-    };
-    if !flags.check {
-        flaw?;
+        };
+        let problems = file::read(&file, &mut Options::default(), outside).map_err(ArgError::sense)?;
+        let warnings = flags.warnings.into_iter().chain(problems.iter().map(ToString::to_string)).collect();
+        return Ok(Command::Valid { file, warnings });
     }
-    options = Options::default();
-    let problems = file::read(&path, &mut options, outside).map_err(ArgError::sense)?;
-    let mut warnings = flags.warnings.clone();
-    warnings.extend(problems.iter().map(ToString::to_string));
-    if flags.check {
-        return Ok(Command::Valid { file: path, warnings });
-    }
-    flags.apply(&mut options)?;
-    options.check().map_err(ArgError::sense)?;
-    Ok(Command::Run { options: Box::new(options), warnings })
+    flaw?;
+    let source = Source::new(flags, file);
+    let (options, warnings) = source.read(outside)?;
+    Ok(Command::Run { options: Box::new(options), warnings, source })
 }
 
 #[cfg(test)]

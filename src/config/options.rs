@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::table;
 use super::value::go_duration;
+use crate::log::{Destination, Rotation, Settings};
 
 /// Everything an operator can set. [`Options::default`] gives the defaults of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +103,19 @@ impl Options {
         lame_duck_duration: Duration::ZERO,
         lame_duck_grace_period: Duration::ZERO,
     };
+
+    /// What is logged and where to: of several places the first counts.
+    pub fn log_settings(&self) -> Settings {
+        let rotation = Rotation { size_max: self.log_size_limit, files_max: self.logfile_max_num };
+        let destination = match (&self.log_file, &self.remote_syslog, self.syslog) {
+            (Some(path), ..) => Destination::File(path.clone(), rotation),
+            (None, Some(url), _) => Destination::RemoteSyslog(url.clone()),
+            (None, None, true) => Destination::Syslog,
+            (None, None, false) => Destination::Stderr,
+        };
+        let Options { debug, trace, logtime: time, logtime_utc: utc, .. } = *self;
+        Settings { destination, debug, trace, time, utc, color: None }
+    }
 
     /// Looks whether the options make sense together, once all of them are set.
     ///

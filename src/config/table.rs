@@ -41,9 +41,9 @@ pub struct Spec {
 pub enum Reload {
     /// Applied to the running server.
     Applied,
-    /// Refused, and the whole reload with it.
-    Refused,
-    /// Cannot be in a file.
+    /// Refused, and the whole reload with it. The name is what the official server calls the option then.
+    Refused(&'static str),
+    /// Cannot be in a file, or is another way to say what other options are.
     Never,
 }
 
@@ -127,6 +127,15 @@ impl Spec {
     }
 }
 
+impl PartialEq for Spec {
+    /// No two options have a name in common.
+    fn eq(&self, other: &Self) -> bool {
+        (self.flags, self.keys) == (other.flags, other.keys)
+    }
+}
+
+impl Eq for Spec {}
+
 /// The option whose flag is `name` (without dashes).
 pub fn by_flag(name: &str) -> Option<&'static Spec> {
     OPTIONS.iter().find(|spec| spec.flags.contains(&name))
@@ -137,7 +146,7 @@ pub fn by_key(key: &str) -> Option<&'static Spec> {
     OPTIONS.iter().find(|spec| spec.keys.iter().any(|known| known.eq_ignore_ascii_case(key)))
 }
 
-/// What most entries have in common: an optional text that no reload may change.
+/// What most entries have in common: an optional text.
 const COMMON: Spec = Spec {
     flags: &[],
     keys: &[],
@@ -145,7 +154,7 @@ const COMMON: Spec = Spec {
     operand: "",
     default: "",
     stands_for_default: None,
-    reload: Reload::Refused,
+    reload: Reload::Never,
     group: Group::Server,
     help: "",
     effect: Effect::Help,
@@ -239,6 +248,7 @@ pub const OPTIONS: &[Spec] = &[
         operand: "<host>",
         default: "0.0.0.0",
         stands_for_default: Some(Value::Text(String::new())),
+        reload: Reload::Refused("Host"),
         help: "Listen on this host or address",
         effect: Effect::Set {
             set: |options, value| {
@@ -256,6 +266,7 @@ pub const OPTIONS: &[Spec] = &[
         operand: "<port>",
         default: "4222",
         stands_for_default: Some(Value::Integer(0)),
+        reload: Reload::Refused("Port"),
         help: "Listen on this port; -1 picks a free one",
         effect: Effect::Set {
             set: |options, value| {
@@ -289,6 +300,7 @@ pub const OPTIONS: &[Spec] = &[
         flags: &["n", "name", "server_name"],
         keys: &["server_name"],
         operand: "<name>",
+        reload: Reload::Refused("ServerName"),
         help: "Name of this server (default: its generated id)",
         effect: Effect::Set {
             set: |options, value| {
@@ -328,6 +340,7 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["workers"],
         kind: Kind::Integer,
         operand: "<number>",
+        reload: Reload::Refused("Workers"),
         help: "Worker threads, 1 to 256 (default: chosen for this machine)",
         effect: number!(workers, 1..=256),
         ..COMMON
@@ -336,7 +349,6 @@ pub const OPTIONS: &[Spec] = &[
         flags: &["c", "config"],
         kind: Kind::Path,
         operand: "<file>",
-        reload: Reload::Never,
         help: "Read this configuration file",
         effect: path!(config_file),
         ..COMMON
@@ -344,7 +356,6 @@ pub const OPTIONS: &[Spec] = &[
     Spec {
         flags: &["t", "check"],
         kind: Kind::Switch,
-        reload: Reload::Never,
         help: "Check the configuration file and exit",
         effect: Effect::Check,
         ..COMMON
@@ -352,7 +363,6 @@ pub const OPTIONS: &[Spec] = &[
     Spec {
         flags: &["jetstream", "js"],
         kind: Kind::Switch,
-        reload: Reload::Never,
         help: "Ignored: there is no JetStream",
         effect: Effect::Ignored,
         ..COMMON
@@ -361,7 +371,6 @@ pub const OPTIONS: &[Spec] = &[
         flags: &["store_dir", "sd"],
         kind: Kind::Path,
         operand: "<folder>",
-        reload: Reload::Never,
         help: "Ignored: nothing is stored",
         effect: Effect::Ignored,
         ..COMMON
@@ -391,7 +400,6 @@ pub const OPTIONS: &[Spec] = &[
     Spec {
         flags: &["DV"],
         kind: Kind::Switch,
-        reload: Reload::Never,
         group: Group::Logging,
         help: "Debug and trace",
         effect: switch!(debug, trace),
@@ -463,6 +471,7 @@ pub const OPTIONS: &[Spec] = &[
         kind: Kind::Integer,
         operand: "<bytes>",
         default: "0",
+        reload: Reload::Refused("LogSizeLimit"),
         group: Group::Logging,
         help: "Put a larger log file aside; 0 is never",
         effect: number!(log_size_limit, 0..=i64::MAX),
@@ -472,6 +481,7 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["logfile_max_num", "log_max_num"],
         kind: Kind::Integer,
         default: "0",
+        reload: Reload::Refused("LogMaxFiles"),
         group: Group::Logging,
         help: "Most log files to keep, the one in use counted; 0 keeps all",
         effect: number!(logfile_max_num, 0..=BYTES_MAX),
@@ -516,6 +526,7 @@ pub const OPTIONS: &[Spec] = &[
         kind: Kind::Integer,
         default: "67108864",
         stands_for_default: Some(Value::Integer(0)),
+        reload: Reload::Refused("MaxPending"),
         group: Group::Limits,
         help: "Most bytes that may wait for one client",
         effect: number!(max_pending, 1..=BYTES_MAX),
@@ -554,6 +565,7 @@ pub const OPTIONS: &[Spec] = &[
         kind: Kind::Integer,
         default: "0",
         stands_for_default: Some(Value::Integer(-1)),
+        reload: Reload::Refused("MaxSubs"),
         group: Group::Limits,
         help: "Most subscriptions of one client; 0 or -1 is no limit",
         effect: number!(max_subscriptions, 0..=BYTES_MAX),
@@ -563,6 +575,7 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["max_sub_tokens", "max_subscription_tokens"],
         kind: Kind::Integer,
         default: "0",
+        reload: Reload::Refused("MaxSubTokens"),
         group: Group::Limits,
         help: "Most tokens in the subject of a subscription, up to 255; 0 is no limit",
         effect: number!(max_sub_tokens, 0..=255),
@@ -604,6 +617,7 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["lame_duck_duration"],
         kind: Kind::Duration,
         default: "2m",
+        reload: Reload::Refused("LameDuckDuration"),
         group: Group::Server,
         help: "Time from the request to go until the last client is sent away, at least 30s",
         effect: Effect::Set {
@@ -624,6 +638,7 @@ pub const OPTIONS: &[Spec] = &[
         keys: &["lame_duck_grace_period"],
         kind: Kind::Duration,
         default: "10s",
+        reload: Reload::Refused("LameDuckGracePeriod"),
         group: Group::Server,
         help: "Time of it before the first client is sent away",
         effect: Effect::Set {
@@ -639,7 +654,6 @@ pub const OPTIONS: &[Spec] = &[
         flags: &["sl", "signal"],
         kind: Kind::Text,
         operand: "<cmd>",
-        reload: Reload::Never,
         group: Group::Common,
         help: "Send ldm, stop, quit, term, reopen or reload[=pid] to a server",
         effect: Effect::Signal,
@@ -648,7 +662,6 @@ pub const OPTIONS: &[Spec] = &[
     Spec {
         flags: &["h", "help"],
         kind: Kind::Switch,
-        reload: Reload::Never,
         group: Group::Common,
         help: "Show this text",
         effect: Effect::Help,
@@ -657,7 +670,6 @@ pub const OPTIONS: &[Spec] = &[
     Spec {
         flags: &["v", "version"],
         kind: Kind::Switch,
-        reload: Reload::Never,
         group: Group::Common,
         help: "Show the version",
         effect: Effect::Version,

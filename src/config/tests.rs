@@ -1,5 +1,6 @@
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::table::{Effect, Group, OPTIONS, Reload};
 use super::value::{Kind, Value};
@@ -11,7 +12,7 @@ pub(super) const NOTHING: Outside<'static> =
 
 fn run(args: &[&str]) -> Options {
     match command(args) {
-        Ok(Command::Run { options, warnings }) if warnings.is_empty() => *options,
+        Ok(Command::Run { options, warnings, .. }) if warnings.is_empty() => *options,
         other => panic!("{args:?} gave {other:?}"),
     }
 }
@@ -312,7 +313,7 @@ fn flags_count_more_than_the_file() {
     ];
     for (args, expected) in table {
         match parse(args.iter().map(OsString::from), &outside) {
-            Ok(Command::Run { options, warnings }) => assert_eq!((*options, warnings), (expected.clone(), vec![])),
+            Ok(Command::Run { options, warnings, .. }) => assert_eq!((*options, warnings), (expected.clone(), vec![])),
             other => panic!("{args:?} gave {other:?}"),
         }
     }
@@ -369,7 +370,8 @@ fn the_table_is_sound() {
         let name = format!("{:?} {:?}", spec.flags, spec.keys);
         assert!(!spec.flags.is_empty() || !spec.keys.is_empty(), "{name}");
         assert_eq!(spec.flags.is_empty(), spec.long_flag().is_empty(), "{name} needs a long flag");
-        assert_eq!(spec.reload == Reload::Never, spec.keys.is_empty(), "{name}");
+        // `listen` stands for two options that have keys of their own.
+        assert_eq!(spec.reload == Reload::Never, spec.keys.is_empty() || spec.keys == ["listen"], "{name}");
         let takes_value = !spec.flags.is_empty() && spec.kind != Kind::Switch;
         assert_eq!(takes_value, !spec.operand.is_empty(), "{name}");
         assert!(!spec.help.is_empty() && !spec.help.contains('\n') && !spec.help.ends_with('.'), "{name}");
@@ -481,7 +483,54 @@ fn the_man_page_of_the_file_lists_the_keys_of_the_table() {
             assert!(body.starts_with(kind), "{heading} is no {kind}");
             let default = format!("The default is {}", spec.default);
             assert!(spec.default.is_empty() || body.contains(&default), "{heading}");
+            let is_fixed = body.contains("\nA reload cannot change it.");
+            assert_eq!(is_fixed, spec.reload != Reload::Applied, "{heading}");
         }
     }
     assert_eq!(entries.next(), None, "an entry that is no key");
+}
+
+#[test]
+fn a_reload_knows_each_option_that_changed() {
+    let old = Options::default();
+    assert!(reload::changes(&old, &old).unwrap().is_empty());
+    for spec in OPTIONS.iter().filter(|spec| spec.reload != Reload::Never) {
+        let Effect::Set { get, .. } = spec.effect else { panic!("{:?} cannot be in a file", spec.keys) };
+        let value = match get(&old) {
+            Some(Value::Switch(on)) => Value::Switch(!on),
+            Some(Value::Integer(number)) => Value::Integer(number + 1),
+            Some(Value::Duration(time)) => Value::Duration(time + Duration::from_millis(1)),
+            _ => Value::Text("other".into()),
+        };
+        let mut new = old.clone();
+        spec.apply(&mut new, value.clone()).unwrap();
+        let changes = reload::changes(&old, &new);
+        match spec.reload {
+            Reload::Refused(name) => {
+                let before = get(&old).map(|value| value.to_string()).unwrap_or_default();
+                let text = format!("config reload not supported for {name}: old={before}, new={value}");
+                assert_eq!(changes.unwrap_err(), text);
+            }
+            _ => {
+                let changes = changes.unwrap();
+                assert!(changes.len() == 1 && changes[0].is_of(spec.keys[0]), "{changes:?}");
+                assert_eq!(changes[0].to_string(), format!("{} = {value}", spec.keys[0]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_source_is_read_anew_each_time() {
+    let texts = [&b"port: 1, debug: true"[..], b"port: 2, trace: true", b"port: x\nfoo: 1"];
+    let next = std::cell::Cell::new(0);
+    let file = |_: &Path| Ok(texts[next.replace(next.get() + 1)].to_vec());
+    let outside = Outside { file: &file, ..NOTHING };
+    let args = ["-c", "c.conf", "-D=false"].map(OsString::from);
+    let Ok(Command::Run { options, source, .. }) = parse(args.into_iter(), &outside) else { panic!("it runs") };
+    assert_eq!((options.port, options.debug, options.trace), (1, false, false));
+    let (options, warnings) = source.read_again(&outside).unwrap();
+    assert_eq!((options.port, options.debug, options.trace, warnings.len()), (2, false, true, 0));
+    let text = source.read_again(&outside).unwrap_err();
+    assert_eq!(text, "c.conf:1:1: expected an integer, got a string; c.conf:2:1: unknown field \"foo\"");
 }

@@ -92,6 +92,20 @@ impl Value {
     }
 }
 
+impl fmt::Display for Value {
+    /// As the official server writes it in its log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Switch(on) => write!(f, "{on}"),
+            Value::Integer(number) => write!(f, "{number}"),
+            Value::Text(text) => f.write_str(text),
+            Value::Duration(time) => f.write_str(&go_duration(*time)),
+            Value::Address(None, port) => write!(f, "{port}"),
+            Value::Address(Some(host), port) => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
 /// Why a text is no value of a kind; shown in the words of Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -136,7 +150,11 @@ pub fn go_duration(duration: Duration) -> String {
         ms => {
             let (minutes, ms) = (ms / 60_000, ms % 60_000);
             let seconds = if ms % 1000 == 0 { format!("{}s", ms / 1000) } else { format!("{}s", ms as f64 / 1000.0) };
-            if minutes > 0 { format!("{minutes}m{seconds}") } else { seconds }
+            match (minutes / 60, minutes % 60) {
+                (0, 0) => seconds,
+                (0, minutes) => format!("{minutes}m{seconds}"),
+                (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+            }
         }
     }
 }
@@ -258,7 +276,16 @@ mod tests {
 
     #[test]
     fn durations_read_like_gos() {
-        for (ms, text) in [(0, "0s"), (50, "50ms"), (1000, "1s"), (1500, "1.5s"), (10_000, "10s"), (120_000, "2m0s")] {
+        for (ms, text) in [
+            (0, "0s"),
+            (50, "50ms"),
+            (1000, "1s"),
+            (1500, "1.5s"),
+            (10_000, "10s"),
+            (120_000, "2m0s"),
+            (3_600_000, "1h0m0s"),
+            (93_784_005, "26h3m4.005s"),
+        ] {
             assert_eq!(go_duration(Duration::from_millis(ms)), text);
         }
     }

@@ -120,6 +120,24 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Opens the destination.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub fn open(&self) -> Result<Opened, OpenError> {
+        open(self).map(Opened).map_err(OpenError)
+    }
+
+    /// True if these settings need no other destination opened than `other` has: at most the levels differ.
+    pub fn writes_like(&self, other: &Settings) -> bool {
+        Settings { debug: self.debug, trace: self.trace, ..other.clone() } == *self
+    }
+}
+
+/// A destination that is open, and how lines for it are written.
+pub struct Opened(Box<dyn Target>);
+
 /// A handle to the log; clones are cheap and share everything. The log thread ends when the last clone is dropped and
 /// everything queued is written.
 #[derive(Clone)]
@@ -161,9 +179,9 @@ impl Log {
     /// # Errors
     /// When the destination cannot be opened or the thread cannot be started.
     pub fn start(settings: Settings) -> Result<Log, OpenError> {
-        let target = open(&settings).map_err(OpenError)?;
+        let opened = settings.open()?;
         let thread_error = |error: io::Error| OpenError(format!("error starting the log: {}", sys::error_text(&error)));
-        let queue = Queue::start(target).map_err(thread_error)?;
+        let queue = Queue::start(opened.0).map_err(thread_error)?;
         Ok(Self::with(&settings, Sink::Queue(queue)))
     }
 
@@ -223,6 +241,11 @@ impl Log {
         self.statement(Level::Error, None, text);
     }
 
+    /// Logs at `ERR` why an operator's order was not followed, every time.
+    pub fn refusal(&self, text: Arguments<'_>) {
+        self.push(Level::Error, None, text, |_| true);
+    }
+
     /// Logs at `FTL`. Ending the process is left to the caller, after [`Log::flush`].
     pub fn fatal(&self, text: Arguments<'_>) {
         self.statement(Level::Fatal, None, text);
@@ -254,6 +277,15 @@ impl Log {
         }
     }
 
+    /// Goes on with other lines and to another destination. What was logged before is written where it went before; for
+    /// that it waits `patience` at most.
+    pub fn switch(&self, opened: Opened, patience: Duration) {
+        if let Some(Shared { sink: Sink::Queue(queue), .. }) = self.shared.as_deref() {
+            queue.switch(opened.0);
+            queue.flush(patience);
+        }
+    }
+
     /// Has the log thread open its file again, behind what was logged before, and log that it did; where lines go to no
     /// file it logs that.
     pub fn reopen(&self) {
@@ -272,17 +304,20 @@ impl Log {
         if !wanted {
             return;
         }
-        line::compose(label, text, |line, statement| {
-            if matches!(level, Level::Warning | Level::Error) {
-                let mut throttle = shared.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-                if !throttle.admits(statement, Instant::now()) {
-                    return;
-                }
-            }
-            match &shared.sink {
-                Sink::Queue(queue) => queue.push(level, line),
-                Sink::Capture(capture) => capture.push(level, line),
-            }
+        self.push(level, label, text, |statement| {
+            let is_throttled = matches!(level, Level::Warning | Level::Error);
+            let throttle = || shared.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+            !is_throttled || throttle().admits(statement, Instant::now())
+        });
+    }
+
+    /// Writes the line, if `admits` lets the statement through, which is the line without its label.
+    fn push(&self, level: Level, label: Option<&dyn Display>, text: Arguments<'_>, admits: impl Fn(&str) -> bool) {
+        let Some(shared) = self.shared.as_deref() else { return };
+        line::compose(label, text, |line, statement| match &shared.sink {
+            _ if !admits(statement) => {}
+            Sink::Queue(queue) => queue.push(level, line),
+            Sink::Capture(capture) => capture.push(level, line),
         });
     }
 }

@@ -40,6 +40,8 @@ struct State {
     dropped: u64,
     /// The file is to be opened again behind what waits.
     reopen: bool,
+    /// What to write to behind what waits.
+    target: Option<Box<dyn Target>>,
     /// Batches taken by the log thread, and batches done with: equal when it is idle.
     taken: u32,
     done: u32,
@@ -123,6 +125,12 @@ impl Queue {
         self.filled.notify_one();
     }
 
+    /// Has the log thread write what comes now to `target`.
+    pub fn switch(&self, target: Box<dyn Target>) {
+        self.lock().target = Some(target);
+        self.filled.notify_one();
+    }
+
     /// Tells the log thread to end once everything is written.
     pub fn close(&self) {
         self.lock().closed = true;
@@ -136,7 +144,7 @@ impl Queue {
 
 impl State {
     fn has_work(&self) -> bool {
-        !self.waiting.heads.is_empty() || self.reopen
+        !self.waiting.heads.is_empty() || self.reopen || self.target.is_some()
     }
 }
 
@@ -163,6 +171,7 @@ struct Errand {
     /// Lines dropped behind the batch.
     dropped: u64,
     reopen: bool,
+    target: Option<Box<dyn Target>>,
 }
 
 impl Writer {
@@ -174,6 +183,10 @@ impl Writer {
             self.losses.lines += errand.dropped;
             if errand.reopen {
                 self.reopen();
+            }
+            if let Some(target) = errand.target {
+                self.target = target;
+                self.works = true;
             }
             self.report();
             batch.clear();
@@ -193,7 +206,8 @@ impl Writer {
         }
         mem::swap(&mut state.waiting, batch);
         state.taken = state.taken.wrapping_add(1);
-        Some(Errand { dropped: mem::take(&mut state.dropped), reopen: mem::take(&mut state.reopen) })
+        let State { dropped, reopen, target, .. } = &mut *state;
+        Some(Errand { dropped: mem::take(dropped), reopen: mem::take(reopen), target: target.take() })
     }
 
     fn write(&mut self, batch: &Batch) {

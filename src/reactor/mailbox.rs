@@ -1,11 +1,13 @@
 //! What reaches a worker from other threads.
 
 use crate::broker::Mail;
+use crate::config::Options;
 use mio::net::TcpStream;
 use mio::{Token, Waker};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes of messages in a mailbox past which the senders stop reading until the owner has emptied it. What they have
@@ -19,6 +21,10 @@ pub enum Letter {
     Mail(Mail),
     /// A connection that was accepted for it.
     Connection(TcpStream, SocketAddr),
+    /// Go on with these options; to be dropped once that is so.
+    Reload(Arc<Options>, Sender<()>),
+    /// Close so many connections, because there are more than there may be.
+    CloseSurplus(usize),
     /// The server is about to go: take no more connections and tell the clients.
     LameDuck,
     /// Send one client away. Who has none hands the letter on, so many times at most.

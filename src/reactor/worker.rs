@@ -275,6 +275,8 @@ impl Worker {
             Letter::Mail(mail) => self.broker.receive_mail(mail),
             Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
             Letter::Connection(..) => {}
+            Letter::Reload(options, _done) => self.broker.adopt(options),
+            Letter::CloseSurplus(count) => self.broker.close_surplus(count),
             Letter::LameDuck => {
                 self.listener = None;
                 self.broker.announce_end();

@@ -1,5 +1,7 @@
 //! What a service manager such as systemd wants to hear: the datagrams of sd_notify(3), without its library.
 
+use super::clock;
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -28,8 +30,10 @@ enum Address {
 /// What happened to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// It has started.
+    /// It has started, or goes on with other options.
     Ready,
+    /// It has begun to read its options again; [`Ready`](Self::Ready) follows whether that succeeds or not.
+    Reloading,
     /// It has begun to stop.
     Stopping,
     /// It is alive.
@@ -37,11 +41,13 @@ pub enum Notice {
 }
 
 impl Notice {
-    fn text(self) -> &'static str {
+    fn text(self) -> Cow<'static, str> {
         match self {
-            Notice::Ready => "READY=1",
-            Notice::Stopping => "STOPPING=1",
-            Notice::Alive => "WATCHDOG=1",
+            Notice::Ready => "READY=1".into(),
+            // A manager that has asked for the reload knows by the time that this is the answer.
+            Notice::Reloading => format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic_micros()).into(),
+            Notice::Stopping => "STOPPING=1".into(),
+            Notice::Alive => "WATCHDOG=1".into(),
         }
     }
 }
@@ -77,7 +83,8 @@ impl Manager {
     /// # Errors
     /// When it does not listen, or does not read.
     pub fn tell(&self, notice: Notice) -> io::Result<()> {
-        let text = notice.text().as_bytes();
+        let text = notice.text();
+        let text = text.as_bytes();
         match &self.address {
             Address::Path(path) => self.socket.send_to(text, path)?,
             Address::Abstract(name) => send_to_abstract(&self.socket, text, name)?,

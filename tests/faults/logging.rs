@@ -12,12 +12,9 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use super::bystanders::Bystanders;
-use super::peer::{DEADLINE, Peer};
-use super::scratch::Scratch;
+use super::peer::Peer;
+use super::scratch::{Scratch, wait_until};
 use super::support::process::{Process, run_to_end};
-
-/// How often a file is looked at.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// Payloads of so many bytes fill a log soon.
 const LONG: usize = 4000;
@@ -264,14 +261,6 @@ fn read_if_there(path: &str) -> String {
 /// Waits until a file holds this text.
 fn wait_for(path: &str, text: &str) {
     wait_until(|| read_if_there(path).contains(text));
-}
-
-fn wait_until(mut wanted: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !wanted() {
-        assert!(Instant::now() < deadline, "it does not come");
-        thread::sleep(LOOK);
-    }
 }
 
 /// A log daemon: takes one connection and keeps what comes.

@@ -17,6 +17,7 @@ mod logging;
 mod orders;
 mod peer;
 mod random;
+mod reload;
 mod scratch;
 mod service;
 mod slow;

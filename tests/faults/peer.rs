@@ -136,6 +136,11 @@ impl Peer {
         assert_eq!(line, wanted);
     }
 
+    /// The next line, whatever it is.
+    pub fn answer(&mut self) -> String {
+        self.line()
+    }
+
     /// The next line without its end. PINGs of the server are answered and are no such lines.
     fn line(&mut self) -> String {
         loop {

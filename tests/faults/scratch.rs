@@ -3,6 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::peer::DEADLINE;
+
+/// How often a file is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A folder below the system's one for such things, removed at the end with all that is in it.
 #[derive(Debug)]
@@ -42,5 +49,14 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // A failing test may have taken it away.
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Waits until files are as wanted.
+pub fn wait_until(mut wanted: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !wanted() {
+        assert!(Instant::now() < deadline, "it does not come");
+        thread::sleep(LOOK);
     }
 }

@@ -60,6 +60,27 @@ fn lame_duck_mode_is_life_and_not_yet_the_end() {
 }
 
 #[test]
+fn the_manager_hears_when_a_reload_begins_and_when_it_is_over_whatever_came_of_it() {
+    let folder = Scratch::new();
+    let (path, file) = (folder.path("notify"), folder.path("file.conf"));
+    fs::write(&file, "").unwrap();
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let server = Process::start_in(&[("NOTIFY_SOCKET", &path)], &["-c", &file]);
+    assert_eq!(told(&socket), "READY=1");
+    for text in ["max_payload: 5", "nonsense"] {
+        fs::write(&file, text).unwrap();
+        server.signal("HUP");
+        let reloading = told(&socket);
+        let micros = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").expect(&reloading);
+        assert!(micros.parse::<u64>().unwrap() > 0);
+        assert_eq!(told(&socket), "READY=1");
+    }
+    server.wait_log("Reloaded server configuration");
+    server.wait_log("Failed to reload server configuration");
+}
+
+#[test]
 fn a_manager_that_is_not_there_is_a_warning() {
     let server = Process::with_environment(&[("NOTIFY_SOCKET", "/nonexistent/notify"), ("WATCHDOG_USEC", "1000")]);
     server.wait_log("[WRN] Cannot tell the service manager: no such file or directory");

@@ -78,7 +78,12 @@ impl Process {
 
     /// The same with further variables in its environment.
     pub fn with_environment(variables: &[(&str, &str)]) -> Process {
-        Self::spawn(command(&[]).envs(variables.iter().copied()))
+        Self::start_in(variables, &[])
+    }
+
+    /// The same with arguments.
+    pub fn start_in(variables: &[(&str, &str)], args: &[&str]) -> Process {
+        Self::spawn(command(args).envs(variables.iter().copied()))
     }
 
     /// The same with a listening socket that is passed to it.

@@ -102,7 +102,7 @@ impl Case {
 
     fn accept(&mut self, worker: usize) {
         let peer = self.world.accept(worker);
-        let mut info = self.world.shared.info(self.world.peers[peer].cid, "::1");
+        let mut info = self.world.shared.info(&self.world.options, self.world.peers[peer].cid, "::1");
         let first = info.line();
         (info.connect_info, info.remote_account) = (true, Some("$G"));
         self.model.expect_peer(worker, first, info.line());

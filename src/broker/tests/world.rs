@@ -87,6 +87,8 @@ pub struct Turn {
 /// Several workers' brokers and their connections.
 pub struct World {
     pub shared: Arc<Shared>,
+    /// Those the brokers began with.
+    pub options: Arc<Options>,
     pub brokers: Vec<Broker>,
     /// Every connection there ever was.
     pub peers: Vec<Peer>,
@@ -106,8 +108,10 @@ impl World {
     /// That many workers with these options.
     pub fn new(workers: usize, options: Options, log: Log, seed: u64) -> Self {
         let identity = Identity { id: "NID".into(), name: "name".into(), host: "::1".into(), port: 4222 };
-        let shared = Arc::new(Shared::new(options, identity, log, seed));
-        let broker = |worker| Broker::new(Arc::clone(&shared), worker as u8, workers, seed + worker as u64);
+        let shared = Arc::new(Shared::new(identity, log, seed));
+        let options = Arc::new(options);
+        let seed = |worker| seed + worker as u64;
+        let broker = |worker| Broker::new(shared.clone(), options.clone(), worker as u8, workers, seed(worker));
         let mut world = Self {
             brokers: (0..workers).map(broker).collect(),
             peers: Vec::new(),
@@ -116,6 +120,7 @@ impl World {
             timers: BTreeMap::new(),
             now: 0,
             turns: Vec::new(),
+            options,
             shared,
         };
         world.set_now(1000);
@@ -372,7 +377,7 @@ impl World {
         for _ in 0..100_000 {
             for worker in 0..self.brokers.len() {
                 self.take_letters(worker, usize::MAX);
-                self.brokers[worker].do_chores();
+                self.order(worker, Broker::do_chores);
                 self.flush(worker);
             }
             let ready = self.peers.iter().position(|peer| peer.ready && !peer.dropped);

@@ -124,8 +124,8 @@ struct World {
 impl World {
     fn new(options: Options, log: Log) -> Self {
         let identity = Identity { id: "NID".into(), name: "name".into(), host: "::1".into(), port: 4222 };
-        let shared = Arc::new(Shared::new(options, identity, log, 1));
-        let mut broker = Broker::new(Arc::clone(&shared), 0, 1, 2);
+        let shared = Arc::new(Shared::new(identity, log, 1));
+        let mut broker = Broker::new(Arc::clone(&shared), Arc::new(options), 0, 1, 2);
         broker.set_now(1000);
         Self { shared, broker, sent: Default::default() }
     }

@@ -1,0 +1,16 @@
+//! Work that no peer waits for and that is too much for one turn: some of it is done each turn.
+
+use super::Broker;
+
+impl Broker {
+    /// True if there is such work.
+    pub fn has_chores(&self) -> bool {
+        !self.local.leaving.is_empty() || self.surplus > 0
+    }
+
+    /// Does some of it.
+    pub fn do_chores(&mut self) {
+        self.local.remove_part();
+        self.close_part();
+    }
+}
