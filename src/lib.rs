@@ -67,9 +67,9 @@
 //! - [`reactor`]: worker loop, sockets, timers, mailboxes, listener
 //! - [`broker`]: sessions, publish, delivery, limits, closing
 //! - [`interest`]: accounts, index of subscriptions, queue groups, match cache
+//! - [`config`]: command line, configuration file with its blocks, and the options table
 //! - [`wire`]: operations, INFO and CONNECT, subjects, error texts
 //! - [`memory`]: block pool, chains, spare buffers
-//! - [`config`]: command line, configuration file and the options table
 //! - [`log`]: levels, lines, the log thread; standard error, files with rotation, log daemons
 //! - [`sys`]: what std and mio lack; the only `unsafe`
 //!

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers from top to bottom: the folders and files directly in src. A layer may use itself and what is below it.
 const LAYERS: [&str; 12] =
-    ["main", "server", "monitor", "reactor", "broker", "cluster", "interest", "wire", "memory", "config", "log", "sys"];
+    ["main", "server", "monitor", "reactor", "broker", "cluster", "interest", "config", "wire", "memory", "log", "sys"];
 
 /// The layers that get bytes, time and randomness as arguments, so that a test can drive them from a seed.
 const PURE: [&str; 5] = ["broker", "cluster", "interest", "wire", "memory"];

@@ -2,21 +2,14 @@
 
 use std::path::Path;
 
-use super::lang::{self, Data, Entry, Map, Outside, Place, Problem};
+use super::blocks;
+use super::convert;
+use super::lang::{self, Entry, Map, Outside, Place, Problem};
 use super::options::Options;
-use super::table::{self, Spec};
+use super::report::Report;
+use super::table;
 use super::unsupported;
-use super::value::{Fault, Kind, Value};
 use crate::log::Quoted;
-
-/// What is to be said about a file, sorted by position.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Why it cannot be used.
-    pub errors: Vec<Problem>,
-    /// What the operator should know.
-    pub warnings: Vec<Problem>,
-}
 
 /// Reads the file and puts what it says into `options`; returns the warnings.
 ///
@@ -29,7 +22,7 @@ pub fn read(path: &Path, options: &mut Options, outside: &Outside) -> Result<Vec
     let mut report = apply(&map, options);
     if map.entries().next().is_none() {
         let place = Place { file: path.to_string_lossy().into(), line: 1, column: 1 };
-        report.warnings.push(Problem { place, reason: "config has no values or is empty".to_owned() });
+        report.warning(&place, "config has no values or is empty");
     }
     if report.errors.is_empty() {
         return Ok(report.warnings);
@@ -42,73 +35,25 @@ pub fn apply(map: &Map, options: &mut Options) -> Report {
     let mut report = Report::default();
     for entry in map.entries() {
         if let Some(spec) = table::by_key(&entry.key) {
-            if let Err(reason) = apply_entry(spec, entry, options, &mut report) {
-                report.errors.push(Problem { place: entry.place.clone(), reason });
+            let value = convert::value(spec.kind, entry, &mut report);
+            if let Err(reason) = value.and_then(|value| spec.apply(options, value)) {
+                report.error(&entry.place, reason);
             }
+        } else if let Some(key) = blocks::TOP.key(&entry.key) {
+            key.read(entry, options, &mut report);
         } else if let Some(missing) = unsupported::by_key(&entry.key) {
             let key = Quoted(entry.key.as_bytes());
-            let place = entry.place.clone();
             if missing.danger.is_empty() {
-                let reason = format!("{key} is not supported and is ignored");
-                report.warnings.push(Problem { place, reason });
+                report.warning(&entry.place, format!("{key} is not supported and is ignored"));
             } else {
-                let reason = format!("{key} is not supported: {}", missing.danger);
-                report.errors.push(Problem { place, reason });
+                report.error(&entry.place, format!("{key} is not supported: {}", missing.danger));
             }
         } else if !entry.is_used {
-            let reason = format!("unknown field {}", Quoted(entry.key.as_bytes()));
-            report.errors.push(Problem { place: entry.place.clone(), reason });
+            report.error(&entry.place, (blocks::TOP.unknown)(Quoted(entry.key.as_bytes())));
         }
     }
     check_sizes(map, options, &mut report);
-    report.errors.sort_by(|one, other| one.place.cmp(&other.place));
-    report.warnings.sort_by(|one, other| one.place.cmp(&other.place));
-    report
-}
-
-fn apply_entry(spec: &Spec, entry: &Entry, options: &mut Options, report: &mut Report) -> Result<(), String> {
-    let value = match (spec.kind, &entry.data) {
-        (Kind::Duration, Data::Integer(seconds)) => {
-            let key = entry.key.to_lowercase();
-            let reason = format!("invalid use of field {key:?}: {key} should be converted to a duration");
-            report.warnings.push(Problem { place: entry.place.clone(), reason });
-            seconds_value(*seconds)?
-        }
-        (kind, data) => value(kind, data)?,
-    };
-    spec.apply(options, value)
-}
-
-/// Seconds without a unit, with the bounds of those that have one.
-fn seconds_value(seconds: i64) -> Result<Value, String> {
-    Kind::Duration.read(&format!("{seconds}s")).map_err(|_| "duration is out of range".to_owned())
-}
-
-/// The value for an option of this kind.
-fn value(kind: Kind, data: &Data) -> Result<Value, String> {
-    let expected = match (kind, data) {
-        (Kind::Switch, Data::Switch(on)) => return Ok(Value::Switch(*on)),
-        (Kind::Integer, Data::Integer(number)) => return Ok(Value::Integer(*number)),
-        (Kind::Text | Kind::Path, Data::Text(text)) => return Ok(Value::Text(text.clone())),
-        (Kind::Duration, Data::Text(text)) => {
-            return kind.read(text).map_err(|fault| match fault {
-                Fault::Syntax => "expected a duration such as \"2m\" or \"1.5s\"".to_owned(),
-                Fault::Range => "duration is out of range".to_owned(),
-            });
-        }
-        (Kind::Address, Data::Integer(port)) => return Ok(Value::Address(None, *port)),
-        (Kind::Address, Data::Text(text)) => {
-            // A text with a port alone is refused as the official server refuses it.
-            let address = kind.read(text).ok().filter(|address| matches!(address, Value::Address(Some(_), _)));
-            return address.ok_or_else(|| "expected a port or \"host:port\"".to_owned());
-        }
-        (Kind::Switch, _) => "a boolean",
-        (Kind::Integer, _) => "an integer",
-        (Kind::Text | Kind::Path, _) => "a string",
-        (Kind::Duration, _) => "a duration",
-        (Kind::Address, _) => "a port or \"host:port\"",
-    };
-    Err(format!("expected {expected}, got {}", data.kind()))
+    report.sorted()
 }
 
 /// A payload that never fits into what may wait for a client could not be delivered.
@@ -124,7 +69,7 @@ fn check_sizes(map: &Map, options: &Options, report: &mut Report) {
     // Only a file can have changed one of the two.
     if let Some(place) = place_of("max_payload").or_else(|| place_of("max_pending")) {
         let reason = format!("max_payload ({max_payload}) cannot be higher than max_pending ({max_pending})");
-        report.errors.push(Problem { place, reason });
+        report.error(&place, reason);
     }
 }
 

@@ -7,11 +7,13 @@
 //! ```text
 //! words --go_flags--> getopts --> Flags --apply--> Options
 //!                                                    ^
-//! file --lang--> Map --file-------------apply--------+
+//! file --lang--> Map --file, blocks-----apply--------+
 //! ```
 //!
 //! Flags count more than the file: they are applied again over what it says.
 
+pub mod blocks;
+mod convert;
 pub mod file;
 mod flags;
 mod go_flags;
@@ -19,6 +21,7 @@ mod help;
 pub mod lang;
 mod options;
 pub mod reload;
+pub mod report;
 mod source;
 pub mod table;
 pub mod unsupported;

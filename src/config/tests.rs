@@ -7,7 +7,7 @@ use super::value::{Kind, Value};
 use super::*;
 
 /// No environment and no files.
-pub(super) const NOTHING: Outside<'static> =
+pub(in crate::config) const NOTHING: Outside<'static> =
     Outside { variable: &|_| None, file: &|_| Err(io::Error::from_raw_os_error(2)) };
 
 fn run(args: &[&str]) -> Options {
@@ -397,7 +397,8 @@ fn what_is_put_in_can_be_read_back() {
             Kind::Switch => vec![Value::Switch(true), Value::Switch(false)],
             Kind::Integer => vec![Value::Integer(77), Value::Integer(1)],
             Kind::Text | Kind::Path => vec![Value::Text("somewhere".into())],
-            Kind::Duration => vec![Value::Duration(std::time::Duration::from_millis(45_500))],
+            Kind::Duration | Kind::Seconds => vec![Value::Duration(std::time::Duration::from_millis(45_500))],
+            Kind::Texts => vec![Value::Texts(vec!["a".into(), "b".into()])],
             Kind::Address => vec![Value::Address(Some("::1".into()), -1), Value::Address(Some("h".into()), 5)],
         };
         let mut options = Options::default();
@@ -473,13 +474,7 @@ fn the_man_page_of_the_file_lists_the_keys_of_the_table() {
         for spec in OPTIONS.iter().filter(|spec| spec.group == group && !spec.keys.is_empty()) {
             let (heading, body) = entries.next().expect("an entry for every key").split_once('\n').unwrap();
             assert_eq!(heading, spec.keys.join(" , "));
-            let kind = match spec.kind {
-                Kind::Switch => "Boolean",
-                Kind::Integer => "Integer",
-                Kind::Text | Kind::Path => "String",
-                Kind::Duration => "Duration",
-                Kind::Address => "Integer or string",
-            };
+            let kind = spec.kind.title();
             assert!(body.starts_with(kind), "{heading} is no {kind}");
             let default = format!("The default is {}", spec.default);
             assert!(spec.default.is_empty() || body.contains(&default), "{heading}");
@@ -533,4 +528,22 @@ fn a_source_is_read_anew_each_time() {
     assert_eq!((options.port, options.debug, options.trace, warnings.len()), (2, false, true, 0));
     let text = source.read_again(&outside).unwrap_err();
     assert_eq!(text, "c.conf:1:1: expected an integer, got a string; c.conf:2:1: unknown field \"foo\"");
+}
+
+/// And for the keys of its blocks, each block in a section of its own.
+#[test]
+fn the_man_page_of_the_file_lists_the_keys_of_the_blocks() {
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/man/midge.conf.5"));
+    for section in blocks::DESCRIBED {
+        let title = section.title;
+        let (_, keys) = page.split_once(&format!(".Ss {title}\n")).expect(title);
+        let (keys, _) = keys.split_once("\n.El\n").unwrap();
+        let mut entries = keys.split("\n.It Ic ").skip(1);
+        for key in (section.keys)() {
+            let (heading, body) = entries.next().expect("an entry for every key").split_once('\n').unwrap();
+            assert_eq!(heading, key.names.join(" , "), "{title}");
+            assert!(body.starts_with(key.kind), "{title}: {heading} is no {}", key.kind);
+        }
+        assert_eq!(entries.next(), None, "an entry that is no key in {title}");
+    }
 }

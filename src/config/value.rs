@@ -16,8 +16,12 @@ pub enum Kind {
     Path,
     /// A length of time such as `2m` or `1.5s`.
     Duration,
+    /// A length of time, or a number of seconds that may have a fraction.
+    Seconds,
     /// A port, or a host and a port: `4222`, `127.0.0.1:4222`, `[::1]:4222`.
     Address,
+    /// Texts: one, or a list of them; as a flag, separated by commas.
+    Texts,
 }
 
 /// A value of an option, not yet checked against what that option allows.
@@ -29,10 +33,12 @@ pub enum Value {
     Integer(i64),
     /// Of [`Kind::Text`] and [`Kind::Path`].
     Text(String),
-    /// Of [`Kind::Duration`].
+    /// Of [`Kind::Duration`] and [`Kind::Seconds`].
     Duration(Duration),
     /// Of [`Kind::Address`]: the host without brackets, None when only a port was given, and the port.
     Address(Option<String>, i64),
+    /// Of [`Kind::Texts`].
+    Texts(Vec<String>),
 }
 
 impl Value {
@@ -90,6 +96,17 @@ impl Value {
             _ => Err("expected an address".to_owned()),
         }
     }
+
+    /// The texts in it.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn texts(self) -> Result<Vec<String>, String> {
+        match self {
+            Value::Texts(texts) => Ok(texts),
+            _ => Err("expected texts".to_owned()),
+        }
+    }
 }
 
 impl fmt::Display for Value {
@@ -99,6 +116,7 @@ impl fmt::Display for Value {
             Value::Switch(on) => write!(f, "{on}"),
             Value::Integer(number) => write!(f, "{number}"),
             Value::Text(text) => f.write_str(text),
+            Value::Texts(texts) => write!(f, "[{}]", texts.join(" ")),
             Value::Duration(time) => f.write_str(&go_duration(*time)),
             Value::Address(None, port) => write!(f, "{port}"),
             Value::Address(Some(host), port) => write!(f, "{host}:{port}"),
@@ -137,8 +155,39 @@ impl Kind {
             Kind::Integer => Value::Integer(integer(text)?),
             Kind::Text | Kind::Path => Value::Text(text.to_owned()),
             Kind::Duration => Value::Duration(duration(text)?),
+            Kind::Seconds => Value::Duration(duration(text).or_else(|_| duration(&format!("{text}s")))?),
             Kind::Address => address(text)?,
+            Kind::Texts => {
+                let texts = text.split(',').map(|text| text.trim().to_owned());
+                Value::Texts(texts.filter(|text| !text.is_empty()).collect())
+            }
         })
+    }
+
+    /// What messages call a value of this kind.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Kind::Switch => "a boolean",
+            Kind::Integer => "an integer",
+            Kind::Text | Kind::Path => "a string",
+            Kind::Duration => "a duration",
+            Kind::Seconds => "seconds or a duration",
+            Kind::Address => "a port or \"host:port\"",
+            Kind::Texts => "a string or an array of strings",
+        }
+    }
+
+    /// What the description of a key with such a value begins with in the man page.
+    pub fn title(self) -> &'static str {
+        match self {
+            Kind::Switch => "Boolean",
+            Kind::Integer => "Integer",
+            Kind::Text | Kind::Path => "String",
+            Kind::Duration => "Duration",
+            Kind::Seconds => "Seconds or duration",
+            Kind::Address => "Integer or string",
+            Kind::Texts => "String or array of strings",
+        }
     }
 }
 
@@ -392,6 +441,24 @@ mod tests {
         }
         for text in ["99999999999999999999s", "18446744073709551615h", "99999999999h"] {
             assert_eq!(duration(text), Err(Fault::Range), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn seconds_may_go_without_a_unit() {
+        for (text, ms) in [("2", 2000), ("0.25", 250), ("3s", 3000), ("1m", 60_000), ("0", 0)] {
+            assert_eq!(Kind::Seconds.read(text), Ok(Value::Duration(Duration::from_millis(ms))), "{text:?}");
+        }
+        for text in ["", "x", "-1", "1d"] {
+            assert_eq!(Kind::Seconds.read(text), Err(Fault::Syntax), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn texts_of_a_flag_stand_between_commas() {
+        for (text, expected) in [("", &[][..]), ("a", &["a"]), (" a , b,,", &["a", "b"])] {
+            let expected = expected.iter().map(|text: &&str| text.to_string()).collect();
+            assert_eq!(Kind::Texts.read(text), Ok(Value::Texts(expected)), "{text:?}");
         }
     }
 
