@@ -8,6 +8,7 @@ use super::subs::{Sub, Subs};
 use super::{Action, Flushed, Shared};
 use crate::config::Options;
 use crate::interest::Target;
+use crate::log::Plain;
 use crate::memory::{Pool, Spares};
 use crate::wire::{Message, ProtocolError};
 use slab::Slab;
@@ -189,11 +190,24 @@ impl Local {
             self.mark_dirty(key);
         }
         if queued.is_last {
-            self.unsubscribe(key, target.slot);
+            self.limit_reached(key, target);
         }
         if queued.pending > self.pending_max {
             self.close_slow(key);
         }
+    }
+
+    /// A subscription has got all that it asked for.
+    #[inline(never)]
+    fn limit_reached(&mut self, key: u32, target: Target) {
+        if self.shared.log.debug_on()
+            && let Some(sub) = self.subs.get_mut(target)
+        {
+            let (client, max, sid) = (&self.clients[key as usize], sub.max, Plain(sub.sid.bytes()));
+            let text = format_args!("{client} - Auto-unsubscribe limit of {max} reached for sid '{sid}'");
+            self.shared.log.debug(text);
+        }
+        self.unsubscribe(key, target.slot);
     }
 
     /// Where [`Client::look_from`] is for a connection that takes messages.

@@ -89,16 +89,17 @@ impl Shared {
     }
 
     /// The first INFO of a connection.
-    fn info<'a>(&'a self, options: &Options, cid: u64, ip: &'a str) -> Info<'a> {
+    fn info<'a>(&'a self, options: &'a Options, cid: u64, ip: &'a str) -> Info<'a> {
+        let advertised = options.client_advertise.as_ref();
         Info {
             server_id: &self.identity.id,
             server_name: &self.identity.name,
             version: NATS_VERSION,
             proto: 1,
             go: "",
-            host: &self.identity.host,
-            port: self.identity.port,
-            headers: true,
+            host: advertised.map_or(&self.identity.host, |advertised| &advertised.host),
+            port: advertised.and_then(|advertised| advertised.port).unwrap_or(self.identity.port),
+            headers: !options.no_header_support,
             max_payload: options.max_payload,
             client_id: cid,
             client_ip: ip,

@@ -4,6 +4,7 @@ use super::client::{NEVER, State};
 use super::deliver::Local;
 use super::reason::Reason;
 use super::{Action, Broker};
+use crate::config::WriteTimeout;
 use crate::config::value::go_duration;
 use crate::wire::ProtocolError;
 
@@ -48,13 +49,18 @@ impl Local {
         if bytes == 0 {
             return self.blocked(key);
         }
+        let retries = self.options.write_timeout == WriteTimeout::Retry;
         self.shared.log.info(format_args!(
-            "{client} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total bytes.",
+            "{client} - Slow Consumer {}: WriteDeadline of {} exceeded with {} chunks of {} total bytes.",
+            if retries { "State" } else { "Detected" },
             go_duration(self.options.write_deadline),
             bytes.div_ceil(crate::memory::BLOCK_BYTES as u64),
             client.out.bytes(),
         ));
         self.slow_consumers += 1;
+        if retries {
+            return self.blocked(key);
+        }
         self.close(key, Reason::SlowConsumerWriteDeadline, None);
     }
 

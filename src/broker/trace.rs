@@ -27,7 +27,7 @@ impl Local {
                 words.extend((publish.header_bytes > 0).then(|| publish.header_bytes.to_string()));
                 words.push(publish.body.len().to_string());
                 line(words.join(" "));
-                self.trace_payload(client, "<<-", publish.body);
+                self.trace_payload(client, "<<-", publish.body, publish.header_bytes as usize);
             }
             Op::Subscribe { subject, queue: b"", sid } => line(format!("SUB {} {}", Plain(subject), Plain(sid))),
             Op::Subscribe { subject, queue, sid } => {
@@ -60,11 +60,11 @@ impl Local {
         words.extend((message.reply_bytes > 0).then(|| plain(message.reply())));
         let with_headers = message.header_bytes > 0 && client.headers;
         words.extend(with_headers.then(|| message.header_bytes.to_string()));
-        let hidden = if with_headers { 0 } else { message.header_bytes };
+        let (hidden, shown) = if with_headers { (0, message.header_bytes) } else { (message.header_bytes, 0) };
         words.push((message.total_bytes - hidden).to_string());
         let name = if with_headers { "HMSG" } else { "MSG" };
         self.shared.log.trace(format_args!("{client} - ->> [{name} {}]", words.join(" ")));
-        self.trace_payload(client, "->>", &message.body()[hidden as usize..]);
+        self.trace_payload(client, "->>", &message.body()[hidden as usize..], shown as usize);
     }
 
     /// A subscription that ended.
@@ -74,9 +74,13 @@ impl Local {
         self.shared.log.trace(format_args!("{client} - <-> [DELSUB {}]", Plain(sid)));
     }
 
-    /// What an operation carries, if it is anything.
-    fn trace_payload(&self, client: &Client, way: &str, body: &[u8]) {
+    /// What an operation carries, if it is anything; the headers are the first bytes of it.
+    fn trace_payload(&self, client: &Client, way: &str, body: &[u8], header_bytes: usize) {
         let log = &self.shared.log;
+        let body = match self.options.trace_headers {
+            true => body[..header_bytes].strip_suffix(b"\r\n\r\n").unwrap_or(&body[..header_bytes]),
+            false => body,
+        };
         match self.options.max_traced_msg_len {
             _ if body.is_empty() => {}
             most @ 1.. if body.len() > most => {

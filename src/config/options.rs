@@ -1,11 +1,68 @@
 //! The options as the server uses them.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::table;
-use super::value::go_duration;
-use crate::log::{Destination, Rotation, Settings};
+use super::value::{Kind, Value, go_duration};
+use crate::log::{Destination, Quoted, Rotation, Settings};
+
+/// An address that others are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertised {
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// None stands for the port listened on.
+    pub port: Option<u16>,
+}
+
+impl Advertised {
+    /// Reads `host` or `host:port`; an IPv6 address is in brackets. A port of 0 or -1 is none.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn read(text: &str) -> Result<Advertised, String> {
+        let wrong = || format!("expected host or host:port, not {}", Quoted(text.as_bytes()));
+        if text.contains(char::is_whitespace) {
+            return Err(wrong());
+        }
+        let is_bare = !text.contains(':') || text.ends_with(']');
+        let whole = if is_bare { format!("{text}:0") } else { text.to_owned() };
+        let Ok(Value::Address(Some(host), port)) = Kind::Address.read(&whole) else { return Err(wrong()) };
+        let port = u16::try_from(port.max(0)).map_err(|_| wrong())?;
+        if host.is_empty() { Err(wrong()) } else { Ok(Advertised { host, port: Some(port).filter(|port| *port > 0) }) }
+    }
+}
+
+impl fmt::Display for Advertised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{open}{}{close}", self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+/// What becomes of a client that does not take in time what waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteTimeout {
+    /// What suits the kind of connection: clients are closed.
+    Default,
+    /// It is closed.
+    Close,
+    /// It is logged, and given the same time again.
+    Retry,
+}
+
+impl fmt::Display for WriteTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WriteTimeout::Default => "default",
+            WriteTimeout::Close => "close",
+            WriteTimeout::Retry => "retry",
+        })
+    }
+}
 
 /// Everything an operator can set. [`Options::default`] gives the defaults of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +75,8 @@ pub struct Options {
     pub port: u16,
     /// The name of this server; None means its generated id.
     pub server_name: Option<String>,
+    /// The address that clients are told instead of the one listened on.
+    pub client_advertise: Option<Advertised>,
     /// Where to write the process id.
     pub pid_file: Option<PathBuf>,
     /// The folder for a file with the addresses listened on.
@@ -26,6 +85,10 @@ pub struct Options {
     pub debug: bool,
     /// Log every operation.
     pub trace: bool,
+    /// The same, also of what the server does for itself.
+    pub trace_verbose: bool,
+    /// The same, but of messages only the headers.
+    pub trace_headers: bool,
     /// The file to log to; before every other place.
     pub log_file: Option<PathBuf>,
     /// Log lines begin with date and time.
@@ -52,6 +115,8 @@ pub struct Options {
     pub max_pending: usize,
     /// How long a client may take for what was waiting for it when a write could not go on.
     pub write_deadline: Duration,
+    /// What becomes of a client that takes longer.
+    pub write_timeout: WriteTimeout,
     /// The most clients at a time; 0 refuses every one.
     pub max_connections: usize,
     /// The most subscriptions of one client; 0 means no limit.
@@ -62,6 +127,8 @@ pub struct Options {
     pub ping_interval: Duration,
     /// How many pings may go unanswered.
     pub ping_max: u32,
+    /// Clients can neither send nor get message headers.
+    pub no_header_support: bool,
     /// Never slow a publisher down for a subscriber that is behind.
     pub no_fast_producer_stall: bool,
     /// How long a lame duck takes, from the request until the last client is sent away.
@@ -77,10 +144,13 @@ impl Options {
         host: String::new(),
         port: 0,
         server_name: None,
+        client_advertise: None,
         pid_file: None,
         ports_file_dir: None,
         debug: false,
         trace: false,
+        trace_verbose: false,
+        trace_headers: false,
         log_file: None,
         logtime: false,
         logtime_utc: false,
@@ -94,11 +164,13 @@ impl Options {
         max_payload: 0,
         max_pending: 0,
         write_deadline: Duration::ZERO,
+        write_timeout: WriteTimeout::Default,
         max_connections: 0,
         max_subscriptions: 0,
         max_sub_tokens: 0,
         ping_interval: Duration::ZERO,
         ping_max: 0,
+        no_header_support: false,
         no_fast_producer_stall: false,
         lame_duck_duration: Duration::ZERO,
         lame_duck_grace_period: Duration::ZERO,
@@ -113,7 +185,8 @@ impl Options {
             (None, None, true) => Destination::Syslog,
             (None, None, false) => Destination::Stderr,
         };
-        let Options { debug, trace, logtime: time, logtime_utc: utc, .. } = *self;
+        let trace = self.trace || self.trace_verbose || self.trace_headers;
+        let Options { debug, logtime: time, logtime_utc: utc, .. } = *self;
         Settings { destination, debug, trace, time, utc, color: None }
     }
 

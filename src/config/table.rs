@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::options::Options;
+use super::options::{Advertised, Options, WriteTimeout};
 use super::value::{Kind, Value, go_duration};
 
 /// Everything known about one option.
@@ -361,6 +361,73 @@ pub const OPTIONS: &[Spec] = &[
         ..COMMON
     },
     Spec {
+        flags: &["client_advertise"],
+        keys: &["client_advertise"],
+        operand: "<host[:port]>",
+        reload: Reload::Applied,
+        help: "Tell clients this address instead of the one listened on",
+        effect: Effect::Set {
+            set: |options, value| {
+                let text = value.text()?;
+                options.client_advertise = if text.is_empty() { None } else { Some(Advertised::read(&text)?) };
+                Ok(())
+            },
+            get: |options| options.client_advertise.as_ref().map(|address| Value::Text(address.to_string())),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["cluster", "cluster_listen"],
+        operand: "<url>",
+        help: "Ignored: there are no clusters",
+        effect: Effect::Ignored,
+        ..COMMON
+    },
+    Spec {
+        flags: &["routes"],
+        operand: "<urls>",
+        help: "Ignored: there are no clusters",
+        effect: Effect::Ignored,
+        ..COMMON
+    },
+    Spec {
+        flags: &["cluster_name"],
+        operand: "<name>",
+        help: "Ignored: there are no clusters",
+        effect: Effect::Ignored,
+        ..COMMON
+    },
+    Spec {
+        flags: &["no_advertise"],
+        kind: Kind::Switch,
+        help: "Ignored: there are no clusters",
+        effect: Effect::Ignored,
+        ..COMMON
+    },
+    Spec {
+        flags: &["cluster_advertise"],
+        operand: "<address>",
+        help: "Ignored: there are no clusters",
+        effect: Effect::Ignored,
+        ..COMMON
+    },
+    Spec {
+        flags: &["connect_retries"],
+        kind: Kind::Integer,
+        operand: "<number>",
+        help: "Ignored: there are no clusters",
+        effect: Effect::Ignored,
+        ..COMMON
+    },
+    Spec {
+        flags: &["profile"],
+        kind: Kind::Integer,
+        operand: "<port>",
+        help: "Ignored: there is no profiling port",
+        effect: Effect::Ignored,
+        ..COMMON
+    },
+    Spec {
         flags: &["jetstream", "js"],
         kind: Kind::Switch,
         help: "Ignored: there is no JetStream",
@@ -403,6 +470,35 @@ pub const OPTIONS: &[Spec] = &[
         group: Group::Logging,
         help: "Debug and trace",
         effect: switch!(debug, trace),
+        ..COMMON
+    },
+    Spec {
+        flags: &["VV"],
+        keys: &["trace_verbose"],
+        kind: Kind::Switch,
+        default: "false",
+        reload: Reload::Applied,
+        group: Group::Logging,
+        help: "Trace, also what the server does for itself",
+        effect: switch!(trace_verbose),
+        ..COMMON
+    },
+    Spec {
+        flags: &["DVV"],
+        kind: Kind::Switch,
+        group: Group::Logging,
+        help: "Debug, and trace as with -VV",
+        effect: switch!(debug, trace_verbose),
+        ..COMMON
+    },
+    Spec {
+        keys: &["trace_headers"],
+        kind: Kind::Switch,
+        default: "false",
+        reload: Reload::Applied,
+        group: Group::Logging,
+        help: "Trace, and of messages show only the headers",
+        effect: switch!(trace_headers),
         ..COMMON
     },
     Spec {
@@ -614,6 +710,36 @@ pub const OPTIONS: &[Spec] = &[
         ..COMMON
     },
     Spec {
+        keys: &["write_timeout"],
+        default: "default",
+        reload: Reload::Refused("WriteTimeout"),
+        group: Group::Limits,
+        help: "What becomes of a client past its write_deadline: close, or retry to go on",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.write_timeout = match value.text()?.as_str() {
+                    "default" => WriteTimeout::Default,
+                    "close" => WriteTimeout::Close,
+                    "retry" => WriteTimeout::Retry,
+                    _ => return Err("write_timeout must be \"default\", \"close\" or \"retry\"".to_owned()),
+                };
+                Ok(())
+            },
+            get: |options| Some(Value::Text(options.write_timeout.to_string())),
+        },
+        ..COMMON
+    },
+    Spec {
+        keys: &["no_header_support"],
+        kind: Kind::Switch,
+        default: "false",
+        reload: Reload::Refused("NoHeaderSupport"),
+        group: Group::Limits,
+        help: "Do without message headers",
+        effect: switch!(no_header_support),
+        ..COMMON
+    },
+    Spec {
         keys: &["lame_duck_duration"],
         kind: Kind::Duration,
         default: "2m",
@@ -655,7 +781,7 @@ pub const OPTIONS: &[Spec] = &[
         kind: Kind::Text,
         operand: "<cmd>",
         group: Group::Common,
-        help: "Send ldm, stop, quit, term, reopen or reload[=pid] to a server",
+        help: "Signal a server: ldm|stop|quit|term|reopen|reload[=pid]",
         effect: Effect::Signal,
         ..COMMON
     },

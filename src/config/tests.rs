@@ -35,10 +35,13 @@ fn the_defaults_are_the_official_ones() {
         host: "0.0.0.0".into(),
         port: 4222,
         server_name: None,
+        client_advertise: None,
         pid_file: None,
         ports_file_dir: None,
         debug: false,
         trace: false,
+        trace_verbose: false,
+        trace_headers: false,
         log_file: None,
         logtime: true,
         logtime_utc: false,
@@ -52,11 +55,13 @@ fn the_defaults_are_the_official_ones() {
         max_payload: 1 << 20,
         max_pending: 64 << 20,
         write_deadline: Duration::from_secs(10),
+        write_timeout: WriteTimeout::Default,
         max_connections: 65536,
         max_subscriptions: 0,
         max_sub_tokens: 0,
         ping_interval: Duration::from_secs(120),
         ping_max: 2,
+        no_header_support: false,
         no_fast_producer_stall: false,
         lame_duck_duration: Duration::from_secs(120),
         lame_duck_grace_period: Duration::from_secs(10),
@@ -396,6 +401,7 @@ fn what_is_put_in_can_be_read_back() {
         let values = match spec.kind {
             Kind::Switch => vec![Value::Switch(true), Value::Switch(false)],
             Kind::Integer => vec![Value::Integer(77), Value::Integer(1)],
+            Kind::Text if spec.keys == ["write_timeout"] => vec![Value::Text("retry".into())],
             Kind::Text | Kind::Path => vec![Value::Text("somewhere".into())],
             Kind::Duration | Kind::Seconds => vec![Value::Duration(std::time::Duration::from_millis(45_500))],
             Kind::Texts => vec![Value::Texts(vec!["a".into(), "b".into()])],
@@ -418,11 +424,11 @@ fn help_shows_every_flag_and_every_default() {
     let text = help();
     assert!(text.starts_with("\nUsage: midge [options]\n\nServer options:\n"), "{text}");
     assert!(text.ends_with("\n\n"), "{text}");
-    assert!(text.lines().all(|line| line.len() <= 100 && line.trim_end() == line), "{text}");
+    assert!(text.lines().all(|line| line.len() <= 105 && line.trim_end() == line), "{text}");
     for line in [
-        "    -p, --port <port>                 Listen on this port; -1 picks a free one (default: 4222)\n",
-        "    -DV                               Debug and trace\n",
-        "        --workers <number>            Worker threads, 1 to 256 (default: chosen for this machine)\n",
+        "    -p, --port <port>                      Listen on this port; -1 picks a free one (default: 4222)\n",
+        "    -DV                                    Debug and trace\n",
+        "        --workers <number>                 Worker threads, 1 to 256 (default: chosen for this machine)\n",
     ] {
         assert!(text.contains(line), "{line:?} is not in {text}");
     }
@@ -495,6 +501,7 @@ fn a_reload_knows_each_option_that_changed() {
             Some(Value::Switch(on)) => Value::Switch(!on),
             Some(Value::Integer(number)) => Value::Integer(number + 1),
             Some(Value::Duration(time)) => Value::Duration(time + Duration::from_millis(1)),
+            Some(Value::Text(text)) if text == "default" => Value::Text("retry".into()),
             _ => Value::Text("other".into()),
         };
         let mut new = old.clone();
@@ -546,4 +553,42 @@ fn the_man_page_of_the_file_lists_the_keys_of_the_blocks() {
         }
         assert_eq!(entries.next(), None, "an entry that is no key in {title}");
     }
+}
+
+#[test]
+fn an_advertised_address_may_do_without_a_port() {
+    for (text, host, port, shown) in [
+        ("a.b", "a.b", None, "a.b"),
+        ("a.b:99", "a.b", Some(99), "a.b:99"),
+        ("a.b:0", "a.b", None, "a.b"),
+        ("a.b:-1", "a.b", None, "a.b"),
+        ("10.0.0.1", "10.0.0.1", None, "10.0.0.1"),
+        ("[::1]", "::1", None, "[::1]"),
+        ("[::1]:65535", "::1", Some(65535), "[::1]:65535"),
+    ] {
+        let address = run(&["--client_advertise", text]).client_advertise.unwrap();
+        assert_eq!((address.host.as_str(), address.port, address.to_string()), (host, port, shown.to_owned()));
+    }
+    assert_eq!(run(&["--client_advertise="]).client_advertise, None);
+    for text in [":5", "a:b", "x:y:z", "::1", "a:65536", "a b", "a:", "[::1"] {
+        let error = command(&["--client_advertise", text]).unwrap_err();
+        assert_eq!(error, ArgError::sense(format!("expected host or host:port, not {text:?}")), "{text}");
+    }
+}
+
+#[test]
+fn whatever_says_trace_traces() {
+    for (args, expected) in [
+        (&["-V"][..], [false, true]),
+        (&["-VV"], [false, true]),
+        (&["-DVV"], [true, true]),
+        (&["-DV", "-VV=false"], [true, true]),
+        (&["-DVV", "-DVV=false"], [false, false]),
+        (&["-D"], [true, false]),
+    ] {
+        let settings = run(args).log_settings();
+        assert_eq!([settings.debug, settings.trace], expected, "{args:?}");
+    }
+    let only_headers = defaults_with(|options| options.trace_headers = true);
+    assert!(only_headers.log_settings().trace);
 }

@@ -43,12 +43,11 @@ pub const MISSING: &[Missing] = &[
         keys: &["http", "https", "http_port", "monitor_port", "https_port", "http_base_path", "max_closed_clients"],
         danger: "",
     },
-    Missing { keys: &["client_advertise", "server_tags", "server_metadata", "feature_flags"], danger: "" },
+    Missing { keys: &["server_tags", "server_metadata", "feature_flags"], danger: "" },
     Missing { keys: &["prof_port", "prof_block_rate", "proxy_protocol"], danger: "" },
     Missing { keys: &["no_system_account", "no_system", "no_sys_acc", "mappings", "maps"], danger: "" },
-    Missing { keys: &["write_timeout", "no_header_support", "disable_sublist_cache", "no_sublist_cache"], danger: "" },
+    Missing { keys: &["disable_sublist_cache", "no_sublist_cache"], danger: "" },
     Missing { keys: &["connect_error_reports", "reconnect_error_reports"], danger: "" },
-    Missing { keys: &["trace_verbose", "trace_headers"], danger: "" },
     Missing { keys: &["ocsp", "ocsp_cache"], danger: "" },
 ];
 

@@ -278,7 +278,7 @@ impl Worker {
             Letter::Reload(options, _done) => self.broker.adopt(options),
             Letter::CloseSurplus(count) => self.broker.close_surplus(count),
             Letter::LameDuck => {
-                self.listener = None;
+                self.stop_accepting();
                 self.broker.announce_end();
             }
             Letter::SendOneAway(hops) => {
@@ -292,8 +292,14 @@ impl Worker {
             Letter::ShutDown => {
                 self.broker.shut_down();
                 self.ending = true;
-                self.listener = None;
+                self.stop_accepting();
             }
+        }
+    }
+
+    fn stop_accepting(&mut self) {
+        if self.listener.take().is_some() {
+            self.log.debug(format_args!("Client accept loop exiting.."));
         }
     }
 

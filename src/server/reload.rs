@@ -55,8 +55,9 @@ impl Server {
         let log = self.shared.log.clone();
         warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
         // Before the workers, which look whether there is anything to trace.
-        log.set_debug(self.options.debug);
-        log.set_trace(self.options.trace);
+        let Settings { debug, trace, .. } = self.options.log_settings();
+        log.set_debug(debug);
+        log.set_trace(trace);
         self.tell_workers();
         let is_changed = |key| changes.iter().any(|change| change.is_of(key));
         if is_changed("ports_file_dir") {

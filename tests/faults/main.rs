@@ -14,6 +14,7 @@ mod lame_duck;
 mod lifecycle;
 mod log_lines;
 mod logging;
+mod options;
 mod orders;
 mod peer;
 mod random;

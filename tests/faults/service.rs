@@ -2,6 +2,7 @@
 //! know where it listens.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
@@ -171,7 +172,12 @@ fn a_ports_file_that_cannot_be_written_is_no_reason_to_stop() {
 /// The next thing the manager is told.
 fn told(socket: &UnixDatagram) -> String {
     let mut buffer = [0; 64];
-    let bytes = socket.recv(&mut buffer).expect("a word before the deadline");
+    let bytes = loop {
+        match socket.recv(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            outcome => break outcome.expect("a word before the deadline"),
+        }
+    };
     String::from_utf8_lossy(&buffer[..bytes]).into_owned()
 }
 

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::broker::{NEVER, Reason};
-use crate::config::Options;
+use crate::config::{Options, WriteTimeout};
 use crate::log::Log;
 use std::time::Duration;
 
@@ -312,4 +312,25 @@ fn a_connection_without_anything_due_needs_no_timer_but_for_its_ping() {
     let due = world.brokers[0].client(key).unwrap().due;
     assert_eq!((due.stall, due.write, due.close), (NEVER, NEVER, NEVER));
     assert_eq!(world.next_timer(), Some(due.ping));
+}
+
+#[test]
+fn whoever_may_retry_stays_past_the_write_deadline_and_gets_all_of_it_later() {
+    let (log, captured) = Log::capture();
+    let options =
+        Options { write_deadline: Duration::from_secs(1), write_timeout: WriteTimeout::Retry, ..Options::default() };
+    let mut world = World::new(1, options, log, 7);
+    let reader = world.client(0, "");
+    let writer = world.client(0, "");
+    world.say(reader, "SUB a 1\r\n");
+    world.make_room(reader, 0);
+    world.say(writer, "PUB a 1\r\nx\r\n");
+    for seconds in 1..=3 {
+        world.pass(1000);
+        let state = "Slow Consumer State: WriteDeadline of 1s exceeded with 1 chunks of ";
+        assert_eq!(captured.lines().iter().filter(|line| line.contains(state)).count(), seconds);
+    }
+    world.make_room(reader, 100);
+    world.settle();
+    assert!(world.hear(reader).starts_with("MSG a 1 1\r\nx\r\n"));
 }
