@@ -122,8 +122,7 @@ const ACCEPTED: &[&str] = &[
 
 #[test]
 fn midge_accepts_what_both_accept() {
-    let program = Path::new(env!("CARGO_BIN_EXE_midge"));
-    check_accepted(program);
+    check_accepted(&support::midge_path());
 }
 
 #[test]
