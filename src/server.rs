@@ -12,7 +12,7 @@ pub use remote::signal;
 
 use crate::broker::{Broker, Identity, NATS_VERSION, Shared};
 use crate::config::Options;
-use crate::log::Log;
+use crate::log::{Log, Quoted};
 use crate::reactor::{Clock, Letter, Listener, Mailbox, Worker};
 use crate::sys;
 use lame_duck::LameDuck;
@@ -51,6 +51,13 @@ pub enum StartError {
         /// What the system said, in the words of the official server, which scripts look for.
         reason: String,
     },
+    /// The server could not become the user it is to run as.
+    User {
+        /// As configured.
+        who: String,
+        /// What is wrong with that.
+        reason: String,
+    },
     /// A worker could not be set up.
     Worker(io::Error),
 }
@@ -61,6 +68,7 @@ impl fmt::Display for StartError {
             Self::Listen { address, reason } => {
                 write!(f, "Error listening on port: {address}, \"listen tcp{reason}\"")
             }
+            Self::User { who, reason } => write!(f, "Error becoming user {}: {reason}", Quoted(who.as_bytes())),
             Self::Worker(error) => write!(f, "Error starting a worker: {error}"),
         }
     }
@@ -101,6 +109,11 @@ impl Server {
             None => (listen(&options)?, options.host.clone()),
         };
         let identity = Identity { id, name, host, port: address.port() };
+        if let Some(who) = &options.run_as {
+            let failed = |reason| StartError::User { who: who.clone(), reason };
+            sys::privileges::become_user(who).map_err(failed)?;
+            log.info(format_args!("Running as {}", Quoted(who.as_bytes())));
+        }
         let workers = match options.workers {
             0 => default_workers(),
             chosen => chosen,
@@ -206,7 +219,7 @@ fn adopt(passed: std::net::TcpListener) -> io::Result<(TcpListener, SocketAddr)>
 }
 
 fn prepare(socket: TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
-    sys::sockets::accept_undelayed(&socket)?;
+    sys::sockets::prepare_accepted(&socket)?;
     let bound = socket.local_addr()?;
     Ok((socket, bound))
 }

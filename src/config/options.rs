@@ -79,6 +79,8 @@ pub struct Options {
     pub client_advertise: Option<Advertised>,
     /// Where to write the process id.
     pub pid_file: Option<PathBuf>,
+    /// The user to become once the sockets are open, perhaps with `:` and a group.
+    pub run_as: Option<String>,
     /// The folder for a file with the addresses listened on.
     pub ports_file_dir: Option<PathBuf>,
     /// Log the life of connections.
@@ -146,6 +148,7 @@ impl Options {
         server_name: None,
         client_advertise: None,
         pid_file: None,
+        run_as: None,
         ports_file_dir: None,
         debug: false,
         trace: false,

@@ -361,6 +361,19 @@ pub const OPTIONS: &[Spec] = &[
         ..COMMON
     },
     Spec {
+        keys: &["run_as"],
+        reload: Reload::Refused("run_as"),
+        help: "Become this user, or user:group, once the sockets are open",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.run_as = Some(value.text()?).filter(|user| !user.is_empty());
+                Ok(())
+            },
+            get: |options| options.run_as.clone().map(Value::Text),
+        },
+        ..COMMON
+    },
+    Spec {
         flags: &["client_advertise"],
         keys: &["client_advertise"],
         operand: "<host[:port]>",

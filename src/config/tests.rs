@@ -37,6 +37,7 @@ fn the_defaults_are_the_official_ones() {
         server_name: None,
         client_advertise: None,
         pid_file: None,
+        run_as: None,
         ports_file_dir: None,
         debug: false,
         trace: false,

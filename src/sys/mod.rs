@@ -10,6 +10,7 @@ pub mod limits;
 pub mod memory;
 pub mod passed;
 pub mod pid_file;
+pub mod privileges;
 pub mod processes;
 pub mod random;
 pub mod service;

@@ -19,6 +19,7 @@ mod orders;
 mod peer;
 mod random;
 mod reload;
+mod run_as;
 mod scratch;
 mod service;
 mod slow;
