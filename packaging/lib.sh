@@ -1,5 +1,5 @@
 # What the scripts of this folder share: read with `.`, after `program` was set to the name that messages begin with.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 
 # The machines that static builds are made for.
 # shellcheck disable=SC2034 # for those who read this file
@@ -44,3 +44,25 @@ need() {
 package_version() {
     sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1
 }
+
+# What Debian, and the archives of the official server, call a machine.
+debian_name() {
+    case $1 in
+    x86_64) echo amd64 ;;
+    aarch64) echo arm64 ;;
+    armv7) echo armhf ;;
+    mipsel) echo mipsel ;;
+    *) fail "$1: expected one of $architectures" ;;
+    esac
+}
+
+# The time that packages bear: of the last commit, so that they can be made again.
+source_time() {
+    echo "${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}"
+}
+
+# Writes SHA256SUMS for the packages in a folder.
+write_sums() (
+    cd "$1" || exit 1
+    find . -maxdepth 1 -type f -name 'midge*' | sed 's|^\./||' | sort | xargs sha256sum >SHA256SUMS
+)
