@@ -133,6 +133,49 @@ fn the_official_server_accepts_what_both_accept() {
     }
 }
 
+#[test]
+fn the_example_files_are_valid_without_a_warning() {
+    let folder = Folder::new();
+    for (name, content) in examples() {
+        let path = folder.write(&name, &content);
+        let output = run_to_end(&["-t", "-c", &path]);
+        let told = (output.status.code(), text(&output));
+        assert_eq!(told, (Some(0), format!("midge: configuration file {path} is valid\n")), "{content}");
+    }
+}
+
+#[test]
+fn the_official_server_accepts_the_example_files() {
+    let Some(program) = support::reference_path() else {
+        println!("NOT RUN: set NATS_REF to the path of an official nats-server");
+        return;
+    };
+    let folder = Folder::new();
+    for (name, content) in examples() {
+        let common: Vec<&str> = content.lines().filter(|line| !line.starts_with("workers:")).collect();
+        let path = folder.write(&name, &common.join("\n"));
+        let output = Command::new(&program).args(["-t", "-c", &path]).stdin(Stdio::null()).output().unwrap();
+        let told = text(&output);
+        assert!(output.status.success() && !told.contains("[WRN]") && !told.contains("warning"), "{name}: {told}");
+    }
+}
+
+/// The example files as they are, and with every setting that is off switched on: its line begins with `#` and a key.
+fn examples() -> Vec<(String, String)> {
+    let read = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc").join(name);
+        let content = fs::read_to_string(&path).unwrap();
+        let switched_on = |line: &str| {
+            let on = line.strip_prefix('#').filter(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()));
+            on.unwrap_or(line).to_owned() + "\n"
+        };
+        let all_on: String = content.lines().map(switched_on).collect();
+        assert_ne!(content, all_on, "{name} has settings that are off");
+        [(name.to_owned(), content), (format!("all-of-{name}"), all_on)]
+    };
+    ["router.conf", "server.conf"].into_iter().flat_map(read).collect()
+}
+
 fn check_accepted(program: &Path) {
     let folder = Folder::new();
     folder.write("included.conf", "SIZE: 1kb\nport: 5");
