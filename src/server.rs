@@ -13,6 +13,7 @@ pub use remote::signal;
 use crate::broker::{Broker, Identity, NATS_VERSION, Shared};
 use crate::config::Options;
 use crate::log::{Log, Quoted};
+use crate::reactor::tls::Acceptor;
 use crate::reactor::{Clock, Letter, Listener, Mailbox, Worker};
 use crate::sys;
 use lame_duck::LameDuck;
@@ -34,6 +35,8 @@ pub struct Server {
     /// Those in force; the workers have them too.
     options: Arc<Options>,
     shared: Arc<Shared>,
+    /// What new connections begin TLS with, where there is TLS.
+    acceptor: Option<Arc<Acceptor>>,
     mailboxes: Vec<Arc<Mailbox>>,
     threads: Vec<JoinHandle<()>>,
     /// Set when it is on its way out.
@@ -58,6 +61,8 @@ pub enum StartError {
         /// What is wrong with that.
         reason: String,
     },
+    /// TLS cannot be had as configured: which file or setting is wrong.
+    Tls(String),
     /// A worker could not be set up.
     Worker(io::Error),
 }
@@ -69,6 +74,7 @@ impl fmt::Display for StartError {
                 write!(f, "Error listening on port: {address}, \"listen tcp{reason}\"")
             }
             Self::User { who, reason } => write!(f, "Error becoming user {}: {reason}", Quoted(who.as_bytes())),
+            Self::Tls(reason) => f.write_str(reason),
             Self::Worker(error) => write!(f, "Error starting a worker: {error}"),
         }
     }
@@ -99,6 +105,7 @@ impl Server {
         let seed = random().map_err(StartError::Worker)?;
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
         announce(&id, &name, &options, warnings, &log);
+        let acceptor = Acceptor::build(&options).map_err(StartError::Tls)?;
         let ((socket, address), host) = match passed {
             Some(passed) => {
                 let bound = adopt(passed).map_err(StartError::Worker)?;
@@ -121,20 +128,33 @@ impl Server {
         let shared = Arc::new(Shared::new(identity, log, seed));
         let options = Arc::new(options);
         let (mailboxes, threads) = (Vec::new(), Vec::new());
-        let mut server = Self { address, options, shared, mailboxes, threads, lame_duck: None, ports_file: None };
+        let mut server =
+            Self { address, options, shared, acceptor, mailboxes, threads, lame_duck: None, ports_file: None };
         server.start_workers(workers, Listener::new(socket)).map_err(StartError::Worker)?;
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
+        server.announce_tls();
         server.write_ports_file();
         server.shared.log.info(format_args!("Server is ready"));
         Ok(server)
+    }
+
+    fn announce_tls(&self) {
+        let log = &self.shared.log;
+        match (&self.options.tls, self.options.allow_non_tls) {
+            (Some(_), false) => log.info(format_args!("TLS required for client connections")),
+            (Some(_), true) => log.info(format_args!("TLS available for client connections")),
+            (None, _) => {}
+        }
     }
 
     /// Writes the file with the addresses, if it is wanted. The server runs without it too.
     fn write_ports_file(&mut self) {
         let Some(folder) = &self.options.ports_file_dir else { return };
         let path = PortsFile::path(folder);
-        match PortsFile::write(path.clone(), self.address) {
+        let Options { tls, allow_non_tls, .. } = &*self.options;
+        let scheme = if tls.is_some() && !allow_non_tls { "tls" } else { "nats" };
+        match PortsFile::write(path.clone(), scheme, self.address) {
             Ok(file) => self.ports_file = Some(file),
             Err(error) => {
                 let (path, reason) = (path.display(), sys::error_text(&error));
@@ -153,7 +173,8 @@ impl Server {
             let (shared, options) = (Arc::clone(&self.shared), Arc::clone(&self.options));
             let broker = Broker::new(shared, options, number as u8, count, random()?);
             let log = self.shared.log.clone();
-            let worker = Worker::new(number, poll, self.mailboxes.clone(), broker, listener.take(), clock, log)?;
+            let mut worker = Worker::new(number, poll, self.mailboxes.clone(), broker, listener.take(), clock, log)?;
+            worker.set_acceptor(self.acceptor.clone());
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || worker.run())?;
             self.threads.push(thread);
         }
@@ -186,6 +207,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shutdown();
     }
+}
+
+/// Looks whether the files that the options name can be used: those of TLS.
+///
+/// # Errors
+/// A line that says which cannot.
+pub fn check(options: &Options) -> Result<(), String> {
+    Acceptor::build(options).map(|_| ())
 }
 
 /// What `--version` prints.

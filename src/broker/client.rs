@@ -1,6 +1,7 @@
 //! One client connection, without its socket.
 
 use super::reason::Reason;
+use super::security::Security;
 use super::subs::Sids;
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
 use crate::memory::Chain;
@@ -32,6 +33,8 @@ pub struct Due {
     pub write: u64,
     /// When a closing connection is dropped whatever is left.
     pub close: u64,
+    /// When a TLS handshake must be done, or the client gets its INFO without one.
+    pub handshake: u64,
 }
 
 /// A time that does not come.
@@ -40,7 +43,7 @@ pub const NEVER: u64 = u64::MAX;
 impl Due {
     /// The first of all.
     pub fn next(&self) -> u64 {
-        self.ping.min(self.stall).min(self.write).min(self.close)
+        self.ping.min(self.stall).min(self.write).min(self.close).min(self.handshake)
     }
 }
 
@@ -176,6 +179,8 @@ pub struct Client {
     pub backlog: Option<Box<Backlog>>,
     /// Set while it is behind and publishers meet it.
     pub stall: Option<Box<Stall>>,
+    /// How it is protected.
+    pub security: Security,
     /// Its address.
     pub peer: SocketAddr,
     /// What it says of itself.
@@ -212,7 +217,7 @@ impl Client {
             traffic: Traffic::default(),
             written: 0,
             write_mark: 0,
-            due: Due { ping: ping_at, stall: NEVER, write: NEVER, close: NEVER },
+            due: Due { ping: ping_at, stall: NEVER, write: NEVER, close: NEVER, handshake: NEVER },
             armed: NEVER,
             active_at: now,
             pinged_at: 0,
@@ -222,6 +227,7 @@ impl Client {
             partial: Partial::default(),
             backlog: None,
             stall: None,
+            security: Security::Plain,
             peer,
             label: None,
         }

@@ -16,6 +16,7 @@ mod publish;
 mod random;
 mod reason;
 mod reload;
+mod security;
 mod session;
 mod stall;
 mod subs;
@@ -29,6 +30,7 @@ pub use client::{Client, NEVER, Publisher, State, Traffic};
 pub use deliver::Local;
 pub use mail::Mail;
 pub use reason::Reason;
+pub use security::{Greeting, Secured, Security};
 
 use crate::config::Options;
 use crate::interest::{Cache, Interest};
@@ -36,6 +38,7 @@ use crate::log::Log;
 use crate::memory::Spares;
 use crate::wire::{Info, Limits};
 use random::Random;
+use security::ConnectionRate;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,6 +72,8 @@ pub struct Shared {
     last_cid: AtomicUsize,
     /// Open connections of all workers.
     connections: AtomicUsize,
+    /// TLS connections of this second.
+    connection_rate: ConnectionRate,
 }
 
 impl Shared {
@@ -80,6 +85,7 @@ impl Shared {
             log,
             last_cid: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
+            connection_rate: ConnectionRate::default(),
         }
     }
 
@@ -91,6 +97,7 @@ impl Shared {
     /// The first INFO of a connection.
     fn info<'a>(&'a self, options: &'a Options, cid: u64, ip: &'a str) -> Info<'a> {
         let advertised = options.client_advertise.as_ref();
+        let Options { tls, allow_non_tls, .. } = options;
         Info {
             server_id: &self.identity.id,
             server_name: &self.identity.name,
@@ -100,6 +107,9 @@ impl Shared {
             host: advertised.map_or(&self.identity.host, |advertised| &advertised.host),
             port: advertised.and_then(|advertised| advertised.port).unwrap_or(self.identity.port),
             headers: !options.no_header_support,
+            tls_required: tls.is_some() && !allow_non_tls,
+            tls_verify: tls.as_ref().is_some_and(|tls| tls.verifies()),
+            tls_available: tls.is_some() && *allow_non_tls,
             max_payload: options.max_payload,
             client_id: cid,
             client_ip: ip,
@@ -183,15 +193,22 @@ impl Broker {
         self.local.now = now;
     }
 
-    /// A new connection. It may be refused, which the peer is told in the usual way.
+    /// A new connection. It may be refused, which the peer is told in the usual way. Where there is TLS, the owner says with
+    /// [`handshake_begun`](Self::handshake_begun), [`secured`](Self::secured) and
+    /// [`handshake_failed`](Self::handshake_failed) how that goes, and gives no input before it is secured.
     pub fn accept(&mut self, peer: SocketAddr) -> u32 {
         // A socket for both families shows IPv4 addresses mapped into IPv6.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let now = self.local.now;
         let ping_at = now + self.local.options.ping_interval.as_millis() as u64;
-        let key = self.local.clients.insert(Client::new(peer, cid, now, ping_at, self.local.look_from())) as u32;
-        self.send_info(key, |_, _| {});
+        let mut client = Client::new(peer, cid, now, ping_at, self.local.look_from());
+        client.security = Security::at_first(&self.local.options);
+        let withholds = client.security.withholds();
+        let key = self.local.clients.insert(client) as u32;
+        if !withholds {
+            self.send_info(key, |_, _| {});
+        }
         let client = &self.local.clients[key as usize];
         if self.shared.log.debug_on() {
             self.shared.log.debug(format_args!("{client} - Client connection created"));
@@ -199,10 +216,23 @@ impl Broker {
         let before = self.shared.connections.fetch_add(1, Ordering::Relaxed);
         if before >= self.local.options.max_connections {
             self.local.refuse_connection(key);
+        } else if !self.admits_handshake(key) {
+            self.local.throttle_connection(key);
         } else {
+            self.local.await_handshake(key);
             self.local.rearm(key);
         }
         key
+    }
+
+    /// Whether a new connection may come in, as far as the rate of handshakes goes.
+    fn admits_handshake(&self, key: u32) -> bool {
+        match &self.local.options.tls {
+            Some(tls) if self.local.clients[key as usize].security.is_awaited() => {
+                self.shared.admits_handshake(self.local.now, tls)
+            }
+            _ => true,
+        }
     }
 
     /// Sends a client what the server says of itself, altered as the occasion wants it.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ArgError;
 use super::table;
+use super::tls::{TlsFlags, TlsSettings};
 use super::value::{Kind, Value, go_duration};
 use crate::log::{Destination, Quoted, Rotation, Settings};
 
@@ -73,6 +75,12 @@ pub struct Options {
     pub host: String,
     /// The port to listen on for clients; 0 picks a free one.
     pub port: u16,
+    /// TLS for clients; None for plain connections.
+    pub tls: Option<Box<TlsSettings>>,
+    /// The flags for it, not followed yet.
+    pub tls_flags: TlsFlags,
+    /// Clients may do without TLS where there is TLS.
+    pub allow_non_tls: bool,
     /// The name of this server; None means its generated id.
     pub server_name: Option<String>,
     /// The address that clients are told instead of the one listened on.
@@ -145,6 +153,9 @@ impl Options {
         config_file: None,
         host: String::new(),
         port: 0,
+        tls: None,
+        tls_flags: TlsFlags { on: None, verify: false, certificate: None, key: None, authority: None },
+        allow_non_tls: false,
         server_name: None,
         client_advertise: None,
         pid_file: None,
@@ -191,6 +202,15 @@ impl Options {
         let trace = self.trace || self.trace_verbose || self.trace_headers;
         let Options { debug, logtime: time, logtime_utc: utc, .. } = *self;
         Settings { destination, debug, trace, time, utc, color: None }
+    }
+
+    /// Follows those flags that only make sense together.
+    ///
+    /// # Errors
+    /// A line that names those that do not.
+    pub fn follow_flags(&mut self) -> Result<(), ArgError> {
+        let flags = std::mem::take(&mut self.tls_flags);
+        flags.follow(&mut self.tls).map_err(ArgError::sense)
     }
 
     /// Looks whether the options make sense together, once all of them are set.

@@ -54,6 +54,8 @@ pub enum Group {
     Server,
     /// What it logs.
     Logging,
+    /// How connections are protected.
+    Security,
     /// What a client may cost.
     Limits,
     /// Help and version.
@@ -62,13 +64,14 @@ pub enum Group {
 
 impl Group {
     /// Every group in the order shown.
-    pub const ALL: [Group; 4] = [Group::Server, Group::Logging, Group::Limits, Group::Common];
+    pub const ALL: [Group; 5] = [Group::Server, Group::Logging, Group::Security, Group::Limits, Group::Common];
 
     /// The heading in `--help`.
     pub fn title(self) -> &'static str {
         match self {
             Group::Server => "Server options",
             Group::Logging => "Logging options",
+            Group::Security => "TLS options",
             Group::Limits => "Limits",
             Group::Common => "Common options",
         }
@@ -206,13 +209,13 @@ macro_rules! time {
 
 /// The name of a file or folder; an empty one is none.
 macro_rules! path {
-    ($field:ident) => {
+    ($($field:ident).+) => {
         Effect::Set {
             set: |options, value| {
-                options.$field = Some(PathBuf::from(value.text()?)).filter(|path| !path.as_os_str().is_empty());
+                options.$($field).+ = Some(PathBuf::from(value.text()?)).filter(|path| !path.as_os_str().is_empty());
                 Ok(())
             },
-            get: |options| options.$field.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
+            get: |options| options.$($field).+.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
         }
     };
 }
@@ -606,6 +609,76 @@ pub const OPTIONS: &[Spec] = &[
         group: Group::Logging,
         help: "Most bytes shown of a payload; 0 is all",
         effect: number!(max_traced_msg_len, 0..=BYTES_MAX),
+        ..COMMON
+    },
+    Spec {
+        flags: &["tls"],
+        kind: Kind::Switch,
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Clients must use TLS",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.tls_flags.on = Some(value.switch()?);
+                Ok(())
+            },
+            get: |options| options.tls_flags.on.map(Value::Switch),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["tlscert"],
+        kind: Kind::Path,
+        operand: "<file>",
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Certificate of the server",
+        effect: path!(tls_flags.certificate),
+        ..COMMON
+    },
+    Spec {
+        flags: &["tlskey"],
+        kind: Kind::Path,
+        operand: "<file>",
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Private key of that certificate",
+        effect: path!(tls_flags.key),
+        ..COMMON
+    },
+    Spec {
+        flags: &["tlsverify"],
+        kind: Kind::Switch,
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Clients must have a certificate of the authority",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.tls_flags.verify = value.switch()?;
+                Ok(())
+            },
+            get: |options| Some(Value::Switch(options.tls_flags.verify)),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["tlscacert"],
+        kind: Kind::Path,
+        operand: "<file>",
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Certificates of the authority for that",
+        effect: path!(tls_flags.authority),
+        ..COMMON
+    },
+    Spec {
+        keys: &["allow_non_tls"],
+        kind: Kind::Switch,
+        default: "false",
+        reload: Reload::Refused("AllowNonTLS"),
+        group: Group::Security,
+        help: "Clients may do without TLS where there is TLS",
+        effect: switch!(allow_non_tls),
         ..COMMON
     },
     Spec {

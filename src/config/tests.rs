@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::table::{Effect, Group, OPTIONS, Reload};
+use super::tls::TlsFlags;
 use super::value::{Kind, Value};
 use super::*;
 
@@ -31,6 +32,9 @@ fn defaults_with(change: impl FnOnce(&mut Options)) -> Options {
 fn the_defaults_are_the_official_ones() {
     use std::time::Duration;
     let expected = Options {
+        tls: None,
+        tls_flags: TlsFlags::default(),
+        allow_non_tls: false,
         config_file: None,
         host: "0.0.0.0".into(),
         port: 4222,
@@ -338,7 +342,10 @@ fn warnings_come_from_flags_and_file() {
     let Ok(Command::Run { warnings, .. }) = parse(args[..5].iter().cloned(), &outside) else { panic!("it runs") };
     assert_eq!(warnings, expected);
     let checked = parse(args.into_iter(), &outside);
-    assert_eq!(checked, Ok(Command::Valid { file: "c.conf".into(), warnings: expected.to_vec() }));
+    assert_eq!(
+        checked,
+        Ok(Command::Valid { options: Box::default(), file: "c.conf".into(), warnings: expected.to_vec() })
+    );
     // Flags are not looked at when only the file is checked.
     let args = ["-t", "-c", "c.conf", "-p", "99999"].map(OsString::from);
     assert!(matches!(parse(args.into_iter(), &outside), Ok(Command::Valid { .. })));

@@ -32,7 +32,7 @@ pub const MISSING: &[Missing] = &[
     },
     Missing { keys: &["no_auth_user", "default_sentinel"], danger: "every client would have the same rights" },
     Missing { keys: &["system_account", "system"], danger: "there would be no account apart from the others" },
-    Missing { keys: &["tls", "allow_non_tls"], danger: PLAIN },
+    Missing { keys: &["tls"], danger: PLAIN },
     Missing { keys: &["gateway"], danger: "" },
     Missing { keys: &["mqtt"], danger: "" },
     Missing { keys: &["jetstream", "store_dir", "storedir", "default_js_domain"], danger: "" },

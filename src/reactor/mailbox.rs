@@ -1,5 +1,6 @@
 //! What reaches a worker from other threads.
 
+use super::tls::Acceptor;
 use crate::broker::Mail;
 use crate::config::Options;
 use mio::net::TcpStream;
@@ -21,8 +22,8 @@ pub enum Letter {
     Mail(Mail),
     /// A connection that was accepted for it.
     Connection(TcpStream, SocketAddr),
-    /// Go on with these options; to be dropped once that is so.
-    Reload(Arc<Options>, Sender<()>),
+    /// Go on with these options, and for connections that come from now on with this for TLS; to be dropped once that is so.
+    Reload(Arc<Options>, Option<Arc<Acceptor>>, Sender<()>),
     /// Close so many connections, because there are more than there may be.
     CloseSurplus(usize),
     /// The server is about to go: take no more connections and tell the clients.

@@ -6,7 +6,10 @@
 mod listener;
 mod mailbox;
 mod socket;
+mod stream;
 mod timers;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+pub mod tls;
 mod worker;
 
 pub use listener::Listener;

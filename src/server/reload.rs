@@ -5,6 +5,7 @@ use crate::config::reload::{self, Change};
 use crate::config::{self, Options, Source};
 use crate::log::{Opened, Settings};
 use crate::reactor::Letter;
+use crate::reactor::tls::Acceptor;
 use crate::sys::{error_text, pid_file};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A reload that can no longer fail.
 struct Plan {
     options: Options,
+    acceptor: Option<Arc<Acceptor>>,
     warnings: Vec<String>,
     changes: Vec<Change>,
     /// Where the log goes from now on, if that changes.
@@ -39,6 +41,8 @@ impl Server {
     fn plan(&self, source: &Source) -> Result<Plan, String> {
         let (options, warnings) = source.read_again(&config::SYSTEM)?;
         let changes = reload::changes(&self.options, &options)?;
+        // The files may have changed even where the options have not.
+        let acceptor = Acceptor::build(&options)?;
         let (before, after) = (self.options.log_settings(), options.log_settings());
         let opened = if after.writes_like(&before) { None } else { Some(open_log(&after)?) };
         if let Some(path) = options.pid_file.as_ref().filter(|_| changes.iter().any(|change| change.is_of("pid_file")))
@@ -46,12 +50,14 @@ impl Server {
             let failed = |error| format!("could not write pidfile: open {}: {}", path.display(), error_text(&error));
             pid_file::write(path).map_err(failed)?;
         }
-        Ok(Plan { options, warnings, changes, opened })
+        Ok(Plan { options, acceptor, warnings, changes, opened })
     }
 
     fn apply(&mut self, plan: Plan) {
-        let Plan { options, warnings, changes, opened } = plan;
+        let Plan { options, acceptor, warnings, changes, opened } = plan;
+        let had_tls = self.acceptor.is_some();
         self.options = Arc::new(options);
+        self.acceptor = acceptor;
         let log = self.shared.log.clone();
         warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
         // Before the workers, which look whether there is anything to trace.
@@ -67,6 +73,11 @@ impl Server {
         if is_changed("max_connections") {
             self.close_surplus();
         }
+        match (had_tls, &self.acceptor) {
+            (_, Some(_)) => log.info(format_args!("Reloaded: tls = enabled")),
+            (true, None) => log.info(format_args!("Reloaded: tls = disabled")),
+            (false, None) => {}
+        }
         for change in &changes {
             log.info(format_args!("Reloaded: {change}"));
         }
@@ -80,7 +91,8 @@ impl Server {
     fn tell_workers(&self) {
         let (done, all_done) = mpsc::channel();
         for mailbox in &self.mailboxes {
-            mailbox.post(Letter::Reload(Arc::clone(&self.options), done.clone()));
+            let (options, acceptor) = (Arc::clone(&self.options), self.acceptor.clone());
+            mailbox.post(Letter::Reload(options, acceptor, done.clone()));
         }
         drop(done);
         // Nothing is ever sent: the wait ends when the last worker has dropped its end.

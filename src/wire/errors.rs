@@ -22,6 +22,8 @@ pub enum ProtocolError<'a> {
     Authorization,
     /// The server has `max_connections` clients.
     Connections,
+    /// There were `tls.connection_rate_limit` connections in this second.
+    Throttled,
     /// The connection has `max_subscriptions` subscriptions.
     Subscriptions,
     /// SUB with an empty token or a `>` that is not last.
@@ -52,6 +54,7 @@ impl ProtocolError<'_> {
             NoRespondersWithoutHeaders => "no responders requires headers support",
             Authorization => "Authorization Violation",
             Connections => "maximum connections exceeded",
+            Throttled => "Connection throttling is active. Please try again later.",
             Subscriptions => "maximum subscriptions exceeded",
             Subject => "Invalid Subject",
             PublishSubject => "Invalid Publish Subject",

@@ -22,6 +22,15 @@ pub struct Info<'a> {
     pub port: u16,
     /// HPUB and HMSG are understood.
     pub headers: bool,
+    /// The client is to begin a TLS handshake now.
+    #[serde(skip_serializing_if = "is_false")]
+    pub tls_required: bool,
+    /// It must have a certificate for that.
+    #[serde(skip_serializing_if = "is_false")]
+    pub tls_verify: bool,
+    /// The client may begin a TLS handshake, and need not.
+    #[serde(skip_serializing_if = "is_false")]
+    pub tls_available: bool,
     /// Bytes a message of this connection may have.
     pub max_payload: usize,
     /// The connection's number.
@@ -72,6 +81,9 @@ mod tests {
             host: "0.0.0.0",
             port: 4222,
             headers: true,
+            tls_required: false,
+            tls_verify: false,
+            tls_available: false,
             max_payload: 1_048_576,
             client_id: 5,
             client_ip: "::1",
@@ -87,6 +99,10 @@ mod tests {
         );
         let last = Info { ldm: true, ..first.clone() };
         assert!(last.line().ends_with(b"\"client_ip\":\"::1\",\"ldm\":true} \r\n"));
+        let secure = Info { tls_required: true, tls_verify: true, tls_available: true, ..first.clone() };
+        let shown = String::from_utf8(secure.line()).unwrap();
+        let order = "\"headers\":true,\"tls_required\":true,\"tls_verify\":true,\"tls_available\":true,\"max_payload\"";
+        assert!(shown.contains(order), "{shown}");
         let answer = Info { connect_info: true, remote_account: Some("$G"), ..first };
         assert!(answer.line().ends_with(b"\"connect_info\":true,\"remote_account\":\"$G\"} \r\n"));
     }

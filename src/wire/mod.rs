@@ -1,9 +1,13 @@
-//! Bytes to meaning and back: client operations, the INFO and CONNECT documents, subjects, error texts.
+//! Bytes to meaning and back: client operations, the INFO and CONNECT documents, subjects, error texts, the names in
+//! certificates.
 //!
 //! Everything here borrows its input and keeps nothing. [`parse()`] looks at a byte slice and answers with one of
 //! three outcomes: an operation and its length, a wish for more bytes, or what is wrong with them.
 
+pub mod certificate;
 pub mod connect;
+mod der;
+pub mod distinguished;
 pub mod errors;
 pub mod info;
 pub mod message;
