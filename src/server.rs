@@ -1,6 +1,7 @@
 //! Starts and stops everything: the listening socket and the workers.
 
 mod attend;
+mod certificates;
 mod lame_duck;
 mod ports_file;
 mod reload;
@@ -16,6 +17,7 @@ use crate::log::{Log, Quoted};
 use crate::reactor::tls::Acceptor;
 use crate::reactor::{Clock, Letter, Listener, Mailbox, Worker};
 use crate::sys;
+use certificates::Watch;
 use lame_duck::LameDuck;
 use mio::net::TcpListener;
 use ports_file::PortsFile;
@@ -37,6 +39,7 @@ pub struct Server {
     shared: Arc<Shared>,
     /// What new connections begin TLS with, where there is TLS.
     acceptor: Option<Arc<Acceptor>>,
+    watch: Watch,
     mailboxes: Vec<Arc<Mailbox>>,
     threads: Vec<JoinHandle<()>>,
     /// Set when it is on its way out.
@@ -105,6 +108,7 @@ impl Server {
         let seed = random().map_err(StartError::Worker)?;
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
         announce(&id, &name, &options, warnings, &log);
+        let watch = Watch::of(&options);
         let acceptor = Acceptor::build(&options).map_err(StartError::Tls)?;
         let ((socket, address), host) = match passed {
             Some(passed) => {
@@ -128,8 +132,17 @@ impl Server {
         let shared = Arc::new(Shared::new(identity, log, seed));
         let options = Arc::new(options);
         let (mailboxes, threads) = (Vec::new(), Vec::new());
-        let mut server =
-            Self { address, options, shared, acceptor, mailboxes, threads, lame_duck: None, ports_file: None };
+        let mut server = Self {
+            address,
+            options,
+            shared,
+            acceptor,
+            watch,
+            mailboxes,
+            threads,
+            lame_duck: None,
+            ports_file: None,
+        };
         server.start_workers(workers, Listener::new(socket)).map_err(StartError::Worker)?;
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));

@@ -13,7 +13,6 @@ pub struct Missing {
 }
 
 const OPEN: &str = "the server would be open to everyone";
-const PLAIN: &str = "connections would not be encrypted";
 
 /// Everything that is missing, with the dangerous first.
 pub const MISSING: &[Missing] = &[
@@ -32,7 +31,6 @@ pub const MISSING: &[Missing] = &[
     },
     Missing { keys: &["no_auth_user", "default_sentinel"], danger: "every client would have the same rights" },
     Missing { keys: &["system_account", "system"], danger: "there would be no account apart from the others" },
-    Missing { keys: &["tls"], danger: PLAIN },
     Missing { keys: &["gateway"], danger: "" },
     Missing { keys: &["mqtt"], danger: "" },
     Missing { keys: &["jetstream", "store_dir", "storedir", "default_js_domain"], danger: "" },

@@ -1,6 +1,7 @@
 //! Other options for the running server: read and checked whole, then applied at once or not at all.
 
 use super::Server;
+use super::certificates::Watch;
 use crate::config::reload::{self, Change};
 use crate::config::{self, Options, Source};
 use crate::log::{Opened, Settings};
@@ -18,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 struct Plan {
     options: Options,
     acceptor: Option<Arc<Acceptor>>,
+    watch: Watch,
     warnings: Vec<String>,
     changes: Vec<Change>,
     /// Where the log goes from now on, if that changes.
@@ -42,6 +44,7 @@ impl Server {
         let (options, warnings) = source.read_again(&config::SYSTEM)?;
         let changes = reload::changes(&self.options, &options)?;
         // The files may have changed even where the options have not.
+        let watch = Watch::of(&options);
         let acceptor = Acceptor::build(&options)?;
         let (before, after) = (self.options.log_settings(), options.log_settings());
         let opened = if after.writes_like(&before) { None } else { Some(open_log(&after)?) };
@@ -50,14 +53,15 @@ impl Server {
             let failed = |error| format!("could not write pidfile: open {}: {}", path.display(), error_text(&error));
             pid_file::write(path).map_err(failed)?;
         }
-        Ok(Plan { options, acceptor, warnings, changes, opened })
+        Ok(Plan { options, acceptor, watch, warnings, changes, opened })
     }
 
     fn apply(&mut self, plan: Plan) {
-        let Plan { options, acceptor, warnings, changes, opened } = plan;
+        let Plan { options, acceptor, watch, warnings, changes, opened } = plan;
         let had_tls = self.acceptor.is_some();
         self.options = Arc::new(options);
         self.acceptor = acceptor;
+        self.watch = watch;
         let log = self.shared.log.clone();
         warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
         // Before the workers, which look whether there is anything to trace.
@@ -87,8 +91,8 @@ impl Server {
         log.info(format_args!("Reloaded server configuration"));
     }
 
-    /// Gives every worker the options.
-    fn tell_workers(&self) {
+    /// Gives every worker the options, and what TLS begins with.
+    pub(super) fn tell_workers(&self) {
         let (done, all_done) = mpsc::channel();
         for mailbox in &self.mailboxes {
             let (options, acceptor) = (Arc::clone(&self.options), self.acceptor.clone());

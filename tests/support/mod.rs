@@ -5,6 +5,8 @@
 
 #![allow(dead_code, unused_imports, reason = "each test program uses its own share of this")]
 
+#[cfg(feature = "tls")]
+pub mod certificates;
 pub mod midge;
 #[cfg(target_os = "linux")]
 pub mod process;

@@ -8,6 +8,8 @@
 //!
 //! Everything that is wrong is told at once, each with its place; a key that is only there as a variable is no error.
 
+mod tls;
+
 use super::convert;
 use super::lang::{Data, Entry, Item, Map, Place};
 use super::options::Options;
@@ -16,10 +18,11 @@ use super::value::{Kind, Value};
 use crate::log::Quoted;
 
 /// The blocks at the top of the file, and what else there has a shape of its own.
-pub const TOP: Block<Options> = Block { keys: &[], unknown: unknown_field };
+pub const TOP: Block<Options> =
+    Block { keys: &[Key { names: &["tls"], takes: Takes::Data("Map", tls::read) }], unknown: unknown_field };
 
 /// The sections of the man page about keys in blocks.
-pub const DESCRIBED: &[Section] = &[];
+pub const DESCRIBED: &[Section] = &[Section { title: "Keys of tls", keys: tls::described }];
 
 /// The keys of a map that fill a `T`.
 pub struct Block<T: 'static> {
