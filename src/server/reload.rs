@@ -59,11 +59,15 @@ impl Server {
     fn apply(&mut self, plan: Plan) {
         let Plan { options, acceptor, watch, warnings, changes, opened } = plan;
         let had_tls = self.acceptor.is_some();
+        // Kept until the workers have let go of them: with very many users it takes long to forget them.
+        let _before = (Arc::clone(&self.options), self.shared.auth(&self.options));
         self.options = Arc::new(options);
         self.acceptor = acceptor;
         self.watch = watch;
         let log = self.shared.log.clone();
         warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
+        // Made here, and not by the first worker that asks for it.
+        self.shared.auth(&self.options);
         // Before the workers, which look whether there is anything to trace.
         let Settings { debug, trace, .. } = self.options.log_settings();
         log.set_debug(debug);
