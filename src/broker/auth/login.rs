@@ -52,6 +52,7 @@ impl Broker {
             self.shared.log.about(Level::Error, client, format_args!("CONNECT: {error}"));
             return self.local.close(key, Reason::ProtocolViolation, None);
         }
+        options.headers &= !self.local.options.no_header_support;
         if again {
             self.local.unsubscribe_all(key);
         }
