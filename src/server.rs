@@ -15,8 +15,9 @@ use crate::broker::{Broker, Identity, NATS_VERSION, Shared};
 use crate::config::Options;
 use crate::log::{Log, Quoted};
 use crate::reactor::tls::Acceptor;
-use crate::reactor::{Clock, Letter, Listener, Mailbox, Worker};
+use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, Worker};
 use crate::sys;
+use crate::wire::nkey;
 use certificates::Watch;
 use lame_duck::LameDuck;
 use mio::net::TcpListener;
@@ -41,6 +42,7 @@ pub struct Server {
     acceptor: Option<Arc<Acceptor>>,
     watch: Watch,
     mailboxes: Vec<Arc<Mailbox>>,
+    helper: Option<Arc<Helper>>,
     threads: Vec<JoinHandle<()>>,
     /// Set when it is on its way out.
     lame_duck: Option<LameDuck>,
@@ -139,6 +141,7 @@ impl Server {
             acceptor,
             watch,
             mailboxes,
+            helper: None,
             threads,
             lame_duck: None,
             ports_file: None,
@@ -180,13 +183,15 @@ impl Server {
         let (polls, mailboxes): (Vec<_>, Vec<_>) =
             (0..count).map(|_| Worker::prepare()).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         self.mailboxes = mailboxes;
+        let helper = Helper::new(self.mailboxes.clone());
+        self.helper = Some(Arc::clone(&helper));
         let clock = Clock::start();
         let mut listener = Some(listener);
         for (number, poll) in polls.into_iter().enumerate() {
             let (shared, options) = (Arc::clone(&self.shared), Arc::clone(&self.options));
             let broker = Broker::new(shared, options, number as u8, count, random()?);
             let log = self.shared.log.clone();
-            let mut worker = Worker::new(number, poll, self.mailboxes.clone(), broker, listener.take(), clock, log)?;
+            let mut worker = Worker::new(number, poll, Arc::clone(&helper), broker, listener.take(), clock, log)?;
             worker.set_acceptor(self.acceptor.clone());
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || worker.run())?;
             self.threads.push(thread);
@@ -212,6 +217,9 @@ impl Server {
             _ = thread.join();
         }
         self.mailboxes.clear();
+        if let Some(helper) = self.helper.take() {
+            helper.end();
+        }
         self.ports_file = None;
     }
 }
@@ -277,6 +285,9 @@ fn announce(id: &str, name: &str, options: &Options, warnings: &[String], log: &
     if let Some(path) = &options.config_file {
         log.info(format_args!("Using configuration file: {}", path.display()));
     }
+    if options.authorization.has_plain_text() {
+        log.warn(format_args!("Plaintext passwords detected, use nkeys or bcrypt"));
+    }
     if options.max_payload > DISCOURAGED_PAYLOAD {
         log.warn(format_args!(
             "Maximum payloads over 8.00 MB are generally discouraged and could lead to poor performance"
@@ -302,33 +313,11 @@ fn random() -> io::Result<u64> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// A fresh id in the form of a server's public key: `N` and 55 more characters of base32.
+/// A fresh id in the form of a server's public key.
 fn server_id() -> io::Result<String> {
-    const SERVER: u8 = 13 << 3;
-    let mut bytes = [0; 35];
-    bytes[0] = SERVER;
-    sys::random::fill(&mut bytes[1..33])?;
-    let check = crc16(&bytes[..33]);
-    bytes[33..].copy_from_slice(&check.to_le_bytes());
-    Ok(base32(&bytes))
-}
-
-/// CRC16/XMODEM, with which public keys end.
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| {
-        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
-    })
-}
-
-/// Base32 without padding; the length must be a multiple of five.
-fn base32(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut text = String::with_capacity(bytes.len() / 5 * 8);
-    for chunk in bytes.chunks_exact(5) {
-        let bits = chunk.iter().fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
-        text.extend((0..8).rev().map(|at| ALPHABET[(bits >> (5 * at)) as usize & 31] as char));
-    }
-    text
+    let mut bytes = [0; 32];
+    sys::random::fill(&mut bytes)?;
+    Ok(nkey::encode(nkey::SERVER, &bytes))
 }
 
 #[cfg(test)]
@@ -339,8 +328,6 @@ mod tests {
     fn ids_look_like_public_server_keys() {
         let (one, two) = (server_id().unwrap(), server_id().unwrap());
         assert!(one.starts_with('N') && one.len() == 56 && one != two, "{one}");
-        assert_eq!(base32(b"hello"), "NBSWY3DP");
-        assert_eq!(crc16(b"123456789"), 0x31c3);
     }
 
     #[test]

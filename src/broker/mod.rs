@@ -4,6 +4,7 @@
 //! it takes from it what is to be written, [`Action`]s (close, arm a timer, read again) and mail for other workers'
 //! brokers. So a test can run several brokers in one thread.
 
+pub mod auth;
 mod chores;
 mod client;
 mod closing;
@@ -37,11 +38,14 @@ use crate::interest::{Cache, Interest};
 use crate::log::Log;
 use crate::memory::Spares;
 use crate::wire::{Info, Limits};
+use auth::failures::Failures;
+use auth::nkeys::Nonces;
+use auth::{Auth, Check, Recheck};
 use random::Random;
 use security::ConnectionRate;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The NATS version whose protocol this server speaks; clients compare it.
 pub const NATS_VERSION: &str = "2.15.1";
@@ -62,6 +66,10 @@ pub struct Identity {
 /// What all workers' brokers share.
 #[derive(Debug)]
 pub struct Shared {
+    /// Makes nonces that cannot be foretold, together with the seed of a broker.
+    seed: u64,
+    /// Who may connect, and the options that say so.
+    auth: Mutex<Option<(Arc<Options>, Arc<Auth>)>>,
     /// Who this server is.
     pub identity: Identity,
     /// Who wants what.
@@ -80,12 +88,31 @@ impl Shared {
     /// The start: no connections, no interest.
     pub fn new(identity: Identity, log: Log, seed: u64) -> Self {
         Self {
+            seed,
+            auth: Mutex::new(None),
             identity,
             interest: Interest::new(seed),
             log,
             last_cid: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             connection_rate: ConnectionRate::default(),
+        }
+    }
+
+    /// Who may connect by these options. Made when they are asked for first: with very many users that takes some
+    /// milliseconds, so the first to ask should not be a worker.
+    pub fn auth(&self, options: &Arc<Options>) -> Arc<Auth> {
+        let mut made = self.auth.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*made {
+            Some((of, auth)) if Arc::ptr_eq(of, options) => Arc::clone(auth),
+            before => {
+                let auth = match &*before {
+                    Some((of, auth)) if of.authorization == options.authorization => Arc::clone(auth),
+                    before => Arc::new(Auth::new(options, before.as_ref().map(|(_, auth)| &**auth))),
+                };
+                *made = Some((Arc::clone(options), Arc::clone(&auth)));
+                auth
+            }
         }
     }
 
@@ -107,12 +134,14 @@ impl Shared {
             host: advertised.map_or(&self.identity.host, |advertised| &advertised.host),
             port: advertised.and_then(|advertised| advertised.port).unwrap_or(self.identity.port),
             headers: !options.no_header_support,
+            auth_required: false,
             tls_required: tls.is_some() && !allow_non_tls,
             tls_verify: tls.as_ref().is_some_and(|tls| tls.verifies()),
             tls_available: tls.is_some() && *allow_non_tls,
             max_payload: options.max_payload,
             client_id: cid,
             client_ip: ip,
+            nonce: None,
             ldm: false,
             connect_info: false,
             remote_account: None,
@@ -129,6 +158,8 @@ pub enum Action {
     Arm(u32, u64),
     /// Read from the connection again.
     Resume(u32),
+    /// Have a password checked elsewhere, then call [`Broker::checked`].
+    Check(Box<Check>),
 }
 
 /// What to do when a connection's output is written.
@@ -140,6 +171,17 @@ pub enum Flushed {
     HalfClose,
     /// Drop the socket.
     Drop,
+}
+
+/// Why an INFO is sent.
+#[derive(Debug, Clone, Copy)]
+enum Occasion {
+    /// The connection is new.
+    Greeting,
+    /// The first PING after CONNECT is answered.
+    Answer,
+    /// The server is about to go.
+    LameDuck,
 }
 
 /// Bytes queued in one go before the owner should write them out: about what stays in a core's cache.
@@ -166,12 +208,19 @@ pub struct Broker {
     send_away_from: usize,
     /// Connections that are to be closed because there are too many.
     surplus: usize,
+    auth: Arc<Auth>,
+    /// Clients that were let in by other rules than those of now.
+    recheck: Option<Recheck>,
+    nonces: Nonces,
+    /// Addresses whose clients do not know their passwords.
+    failures: Failures,
 }
 
 impl Broker {
     /// The broker of `worker`, one of `workers`, with the options that are in force now.
     pub fn new(shared: Arc<Shared>, options: Arc<Options>, worker: u8, workers: usize, seed: u64) -> Self {
         let limits = reload::limits(&options);
+        let auth = shared.auth(&options);
         Self {
             local: Local::new(Arc::clone(&shared), options, worker, workers),
             cache: Cache::new(worker),
@@ -184,6 +233,10 @@ impl Broker {
             run: Vec::new(),
             send_away_from: 0,
             surplus: 0,
+            auth,
+            recheck: None,
+            nonces: Nonces::new([shared.seed, seed]),
+            failures: Failures::default(),
             shared,
         }
     }
@@ -206,8 +259,9 @@ impl Broker {
         client.security = Security::at_first(&self.local.options);
         let withholds = client.security.withholds();
         let key = self.local.clients.insert(client) as u32;
+        self.ask(key);
         if !withholds {
-            self.send_info(key, |_, _| {});
+            self.send_info(key, Occasion::Greeting);
         }
         let client = &self.local.clients[key as usize];
         if self.shared.log.debug_on() {
@@ -235,12 +289,23 @@ impl Broker {
         }
     }
 
-    /// Sends a client what the server says of itself, altered as the occasion wants it.
-    fn send_info(&mut self, key: u32, alter: impl for<'a> FnOnce(&'a Shared, &mut Info<'a>)) {
+    /// Sends a client what the server says of itself on this occasion.
+    fn send_info(&mut self, key: u32, occasion: Occasion) {
         let client = &self.local.clients[key as usize];
         let ip = client.peer.ip().to_string();
         let mut info = self.shared.info(&self.local.options, client.cid, &ip);
-        alter(&self.shared, &mut info);
+        info.auth_required = self.auth.is_required();
+        match occasion {
+            Occasion::Greeting => {
+                info.auth_required = self.auth.is_shown();
+                info.nonce = client.access.as_ref().map(|access| &*access.nonce).filter(|nonce| !nonce.is_empty());
+            }
+            Occasion::Answer => {
+                info.connect_info = true;
+                info.remote_account = Some(&self.shared.interest.account(client.account).name);
+            }
+            Occasion::LameDuck => info.ldm = true,
+        }
         let line = info.line();
         self.local.send(key, [&line]);
     }

@@ -9,6 +9,8 @@ pub enum Reason {
     AuthenticationFailure,
     /// A TLS handshake failed, did not come, or took too long.
     TlsHandshakeFailure,
+    /// It took too long to say who it is.
+    AuthenticationTimeout,
     /// More than `max_pending` bytes waited.
     SlowConsumerPendingBytes,
     /// A batch was not taken within `write_deadline`.
@@ -44,6 +46,7 @@ impl Reason {
             Self::ClientClosed => "Client Closed",
             Self::AuthenticationFailure => "Authentication Failure",
             Self::TlsHandshakeFailure => "TLS Handshake Failure",
+            Self::AuthenticationTimeout => "Authentication Timeout",
             Self::SlowConsumerPendingBytes => "Slow Consumer (Pending Bytes)",
             Self::SlowConsumerWriteDeadline => "Slow Consumer (Write Deadline)",
             Self::WriteError => "Write Error",

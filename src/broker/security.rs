@@ -6,7 +6,7 @@
 use super::client::NEVER;
 use super::deliver::Local;
 use super::reason::Reason;
-use super::{Broker, Shared};
+use super::{Broker, Occasion, Shared};
 use crate::config::Options;
 use crate::config::tls::{HandshakeFirst, TlsSettings};
 use crate::log::Level;
@@ -131,7 +131,7 @@ impl Broker {
         client.security = Security::Up(Box::new(secured));
         client.due.handshake = NEVER;
         if withheld {
-            self.send_info(key, |_, _| {});
+            self.send_info(key, Occasion::Greeting);
         }
     }
 
@@ -160,7 +160,7 @@ impl Broker {
         if client.security.withholds() && matches!(first, Some(HandshakeFirst::Within(_))) {
             client.security = Security::Awaited(Greeting::Sent);
             client.due.handshake = due;
-            return self.send_info(key, |_, _| {});
+            return self.send_info(key, Occasion::Greeting);
         }
         self.handshake_failed(key, &"i/o timeout", true);
     }

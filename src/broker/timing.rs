@@ -135,6 +135,9 @@ impl Broker {
         if due.ping <= now {
             self.local.ping_timer(key);
         }
+        if due.auth <= now {
+            self.local.auth_due(key);
+        }
         if self.local.clients[key as usize].state != State::Gone {
             self.local.rearm(key);
         }

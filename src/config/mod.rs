@@ -12,6 +12,7 @@
 //!
 //! Flags count more than the file: they are applied again over what it says.
 
+pub mod authorization;
 pub mod blocks;
 mod convert;
 pub mod file;

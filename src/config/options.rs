@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ArgError;
+use super::authorization::Authorization;
 use super::table;
 use super::tls::{TlsFlags, TlsSettings};
 use super::value::{Kind, Value, go_duration};
@@ -145,6 +146,8 @@ pub struct Options {
     pub lame_duck_duration: Duration,
     /// How much of that passes before the first client is sent away.
     pub lame_duck_grace_period: Duration,
+    /// Who may connect.
+    pub authorization: Authorization,
 }
 
 impl Options {
@@ -188,6 +191,7 @@ impl Options {
         no_fast_producer_stall: false,
         lame_duck_duration: Duration::ZERO,
         lame_duck_grace_period: Duration::ZERO,
+        authorization: Authorization::NOBODY_ASKED,
     };
 
     /// What is logged and where to: of several places the first counts.
@@ -225,7 +229,7 @@ impl Options {
                 "lame duck grace period ({grace}) should be strictly lower than lame duck duration ({duration})"
             ));
         }
-        Ok(())
+        self.authorization.check()
     }
 }
 

@@ -58,13 +58,16 @@ pub enum Group {
     Security,
     /// What a client may cost.
     Limits,
+    /// Who may connect.
+    Access,
     /// Help and version.
     Common,
 }
 
 impl Group {
     /// Every group in the order shown.
-    pub const ALL: [Group; 5] = [Group::Server, Group::Logging, Group::Security, Group::Limits, Group::Common];
+    pub const ALL: [Group; 6] =
+        [Group::Server, Group::Logging, Group::Security, Group::Limits, Group::Access, Group::Common];
 
     /// The heading in `--help`.
     pub fn title(self) -> &'static str {
@@ -73,6 +76,7 @@ impl Group {
             Group::Logging => "Logging options",
             Group::Security => "TLS options",
             Group::Limits => "Limits",
+            Group::Access => "Authorization options",
             Group::Common => "Common options",
         }
     }
@@ -216,6 +220,22 @@ macro_rules! path {
                 Ok(())
             },
             get: |options| options.$($field).+.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
+        }
+    };
+}
+
+/// A text that is not to be seen.
+macro_rules! secret {
+    ($field:ident) => {
+        Effect::Set {
+            set: |options, value| {
+                options.authorization.$field = value.text()?.into();
+                Ok(())
+            },
+            get: |options| {
+                let secret = &options.authorization.$field;
+                (!secret.is_empty()).then(|| Value::Text(secret.reveal().to_owned()))
+            },
         }
     };
 }
@@ -859,6 +879,50 @@ pub const OPTIONS: &[Spec] = &[
                 Ok(())
             },
             get: |options| Some(Value::Duration(options.lame_duck_grace_period)),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["user"],
+        operand: "<name>",
+        group: Group::Access,
+        help: "Name of the only user",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.authorization.user = Some(value.text()?).filter(|name| !name.is_empty());
+                Ok(())
+            },
+            get: |options| options.authorization.user.clone().map(Value::Text),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["pass"],
+        operand: "<password>",
+        group: Group::Access,
+        help: "Password of that user",
+        effect: secret!(password),
+        ..COMMON
+    },
+    Spec {
+        flags: &["auth"],
+        operand: "<token>",
+        group: Group::Access,
+        help: "Token that every client has to give",
+        effect: secret!(token),
+        ..COMMON
+    },
+    Spec {
+        keys: &["no_auth_user"],
+        reload: Reload::Applied,
+        group: Group::Access,
+        help: "User that clients are which do not say who they are",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.authorization.no_auth_user = Some(value.text()?).filter(|name| !name.is_empty());
+                Ok(())
+            },
+            get: |options| options.authorization.no_auth_user.clone().map(Value::Text),
         },
         ..COMMON
     },

@@ -70,6 +70,7 @@ fn the_defaults_are_the_official_ones() {
         no_fast_producer_stall: false,
         lame_duck_duration: Duration::from_secs(120),
         lame_duck_grace_period: Duration::from_secs(10),
+        authorization: authorization::Authorization::default(),
     };
     assert_eq!(Options::default(), expected);
     assert_eq!(run(&[]), expected);

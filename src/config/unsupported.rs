@@ -16,7 +16,7 @@ const OPEN: &str = "the server would be open to everyone";
 
 /// Everything that is missing, with the dangerous first.
 pub const MISSING: &[Missing] = &[
-    Missing { keys: &["authorization", "accounts", "proxies"], danger: OPEN },
+    Missing { keys: &["accounts", "proxies"], danger: OPEN },
     Missing { keys: &["operator", "operators", "roots", "root", "trusted", "trusted_keys"], danger: OPEN },
     Missing {
         keys: &[
@@ -29,7 +29,7 @@ pub const MISSING: &[Missing] = &[
         ],
         danger: OPEN,
     },
-    Missing { keys: &["no_auth_user", "default_sentinel"], danger: "every client would have the same rights" },
+    Missing { keys: &["default_sentinel"], danger: "every client would have the same rights" },
     Missing { keys: &["system_account", "system"], danger: "there would be no account apart from the others" },
     Missing { keys: &["gateway"], danger: "" },
     Missing { keys: &["mqtt"], danger: "" },

@@ -2,6 +2,7 @@
 
 use super::tls::Acceptor;
 use crate::broker::Mail;
+use crate::broker::auth::Verdict;
 use crate::config::Options;
 use mio::net::TcpStream;
 use mio::{Token, Waker};
@@ -30,6 +31,8 @@ pub enum Letter {
     LameDuck,
     /// Send one client away. Who has none hands the letter on, so many times at most.
     SendOneAway(usize),
+    /// What came of the check of a connection's password: its key, its number, and whether it is right.
+    Checked(u32, u64, Verdict),
     /// Count this down, to show that the loop turns.
     Answer(Arc<AtomicUsize>),
     /// Close everything and end.

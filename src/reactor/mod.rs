@@ -3,6 +3,7 @@
 //! Each [`Worker`] is one thread with its own poll, sockets, timers and [`Broker`](crate::broker::Broker). A connection
 //! lives and dies on one worker.
 
+mod helper;
 mod listener;
 mod mailbox;
 mod socket;
@@ -12,6 +13,7 @@ mod timers;
 pub mod tls;
 mod worker;
 
+pub use helper::Helper;
 pub use listener::Listener;
 pub use mailbox::{Letter, Mailbox};
 pub use worker::{Clock, Worker};

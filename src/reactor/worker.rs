@@ -5,6 +5,7 @@
 
 mod handshakes;
 
+use super::helper::Helper;
 use super::listener::Listener;
 use super::mailbox::{Letter, Mailbox};
 use super::socket::Socket;
@@ -79,6 +80,7 @@ pub struct Worker {
     /// Of all workers, this one's included.
     mailboxes: Vec<Arc<Mailbox>>,
     listener: Option<Listener>,
+    helper: Arc<Helper>,
     scratch: Box<[u8]>,
     clock: Clock,
     now: u64,
@@ -101,14 +103,14 @@ impl Worker {
         Ok((poll, Arc::new(mailbox)))
     }
 
-    /// The worker with this number. One of them gets the listener.
+    /// The worker with this number; the helper knows the mailboxes of all. One of them gets the listener.
     ///
     /// # Errors
     /// If the listener cannot be registered.
     pub fn new(
         number: usize,
         poll: Poll,
-        mailboxes: Vec<Arc<Mailbox>>,
+        helper: Arc<Helper>,
         broker: Broker,
         mut listener: Option<Listener>,
         clock: Clock,
@@ -128,8 +130,9 @@ impl Worker {
             acceptor: None,
             tls_buffers: Buffers::default(),
             timers: Timers::new(now),
-            mailboxes,
+            mailboxes: helper.mailboxes().to_vec(),
             listener,
+            helper,
             scratch: vec![0; READ_BYTES].into(),
             clock,
             now,
@@ -296,6 +299,7 @@ impl Worker {
             Letter::Mail(mail) => self.broker.receive_mail(mail),
             Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
             Letter::Connection(..) => {}
+            Letter::Checked(key, cid, verdict) => self.broker.checked(key, cid, verdict),
             Letter::Reload(options, acceptor, _done) => {
                 self.broker.adopt(options);
                 self.acceptor = acceptor;
@@ -462,6 +466,7 @@ impl Worker {
             match action {
                 Action::Arm(key, at) => self.timers.set(key, at),
                 Action::Resume(key) => self.enqueue(key),
+                Action::Check(check) => self.helper.check(self.number, check),
                 Action::Drop(key) => self.drop_socket(key),
             }
         }

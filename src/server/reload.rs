@@ -64,6 +64,8 @@ impl Server {
         self.watch = watch;
         let log = self.shared.log.clone();
         warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
+        // Made here, and not by the first worker that asks for it.
+        self.shared.auth(&self.options);
         // Before the workers, which look whether there is anything to trace.
         let Settings { debug, trace, .. } = self.options.log_settings();
         log.set_debug(debug);

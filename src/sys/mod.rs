@@ -10,6 +10,7 @@ pub mod limits;
 pub mod memory;
 pub mod passed;
 pub mod pid_file;
+pub mod priority;
 pub mod privileges;
 pub mod processes;
 pub mod random;

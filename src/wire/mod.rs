@@ -4,6 +4,7 @@
 //! Everything here borrows its input and keeps nothing. [`parse()`] looks at a byte slice and answers with one of
 //! three outcomes: an operation and its length, a wish for more bytes, or what is wrong with them.
 
+pub mod base64;
 pub mod certificate;
 pub mod connect;
 mod der;
@@ -11,13 +12,16 @@ pub mod distinguished;
 pub mod errors;
 pub mod info;
 pub mod message;
+pub mod nkey;
 pub mod number;
 pub mod parse;
 pub mod redact;
+pub mod secret;
 pub mod subject;
 
-pub use connect::Connect;
+pub use connect::{Connect, Credentials};
 pub use errors::ProtocolError;
 pub use info::Info;
 pub use message::Message;
 pub use parse::{Bad, Limits, Op, Outcome, PlainPublish, Publish, parse, plain_publish};
+pub use secret::Secret;
