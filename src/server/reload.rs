@@ -59,6 +59,8 @@ impl Server {
     fn apply(&mut self, plan: Plan) {
         let Plan { options, acceptor, watch, warnings, changes, opened } = plan;
         let had_tls = self.acceptor.is_some();
+        // Kept until the workers have let go of them: with very many users it takes long to forget them.
+        let _before = (Arc::clone(&self.options), self.shared.auth(&self.options));
         self.options = Arc::new(options);
         self.acceptor = acceptor;
         self.watch = watch;
