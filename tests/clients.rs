@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use async_nats::client::{PublishErrorKind, RequestErrorKind};
-use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subscriber};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, HeaderMap, Message, Subscriber};
 use futures::StreamExt;
 use futures::future::join_all;
 
@@ -41,6 +41,53 @@ async fn official_server() {
     };
     let server = Reference::start(&program, &Settings::default()).expect("the official server starts");
     check_all(server.address()).await;
+}
+
+/// Users for whom there is a client in [`check_users`]; the file has their passwords and keys.
+fn with_users() -> Settings {
+    let mut settings = Settings::default();
+    settings.add_line(include_str!("clients/auth.conf"));
+    settings
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_and_nkeys() {
+    let server = Midge::start(2, &with_users()).expect("midge starts");
+    check_users(server.address()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn official_server_has_users_and_nkeys() {
+    let Some(program) = support::reference_path() else {
+        println!("NOT RUN: set NATS_REF to the path of an official nats-server");
+        return;
+    };
+    let server = Reference::start(&program, &with_users()).expect("the official server starts");
+    check_users(server.address()).await;
+}
+
+/// Clients with each kind of credentials, right and wrong.
+async fn check_users(address: SocketAddr) {
+    const SEED: &str = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y";
+    let with = |name: &str, password: &str| ConnectOptions::with_user_and_password(name.into(), password.into());
+    for options in [with("plain", "\u{a7}12"), with("hashed", "foo"), ConnectOptions::with_nkey(SEED.into())] {
+        let client = open(address, options).await;
+        let mut sub = within(client.subscribe("open.a")).await.unwrap();
+        publish_number(&client, "open.a", 7).await;
+        assert_eq!(taken(&mut sub, 1).await[0].payload, "7");
+    }
+    let nobody = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+    let wrong = [
+        ConnectOptions::new(),
+        ConnectOptions::with_token("foo".into()),
+        with("plain", "foo"),
+        with("hashed", "\u{a7}12"),
+        ConnectOptions::with_nkey(nobody.into()),
+    ];
+    for options in wrong {
+        let error = within(options.connect(format!("nats://{address}"))).await.expect_err("nobody is let in");
+        assert_eq!(error.kind(), ConnectErrorKind::AuthorizationViolation, "{error}");
+    }
 }
 
 /// Every check, by name, on one connection and others it opens.

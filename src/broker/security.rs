@@ -130,6 +130,7 @@ impl Broker {
         }
         client.security = Security::Up(Box::new(secured));
         client.due.handshake = NEVER;
+        self.expect_connect(key);
         if withheld {
             self.send_info(key, Occasion::Greeting);
         }

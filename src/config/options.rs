@@ -217,6 +217,15 @@ impl Options {
         flags.follow(&mut self.tls).map_err(ArgError::sense)
     }
 
+    /// How long a client may take to say who it is: with TLS a little longer than for the handshake.
+    pub fn auth_timeout(&self) -> Duration {
+        let usual = || match &self.tls {
+            Some(tls) => tls.timeout + Duration::from_secs(1),
+            None => Authorization::TIMEOUT,
+        };
+        self.authorization.timeout.unwrap_or_else(usual)
+    }
+
     /// Looks whether the options make sense together, once all of them are set.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod authorization;
 mod bystanders;
 mod churn;
 mod descriptors;

@@ -4,11 +4,13 @@ use super::access::{Access, Outcome, Pending, Stage};
 use super::check::{Check, Verdict};
 use super::grants::Grants;
 use super::permissions::MaySubscribe;
-use super::{Decision, Name, User};
+use super::{Decision, Mapping, Name, User};
 use crate::broker::client::{Client, Label, NEVER};
 use crate::broker::deliver::Local;
 use crate::broker::reason::Reason;
+use crate::broker::security::Security;
 use crate::broker::{Action, Broker};
+use crate::config::tls::ClientCertificates;
 use crate::log::Level;
 use crate::wire::errors::quoted;
 use crate::wire::redact::REDACTED;
@@ -16,7 +18,7 @@ use crate::wire::{Connect, Credentials, ProtocolError};
 use std::sync::Arc;
 
 impl Broker {
-    /// A new connection: from now on the time runs in which its client has to say who it is.
+    /// A new connection, or one that is not used yet: its client has to say who it is, if clients have to.
     pub(in crate::broker) fn ask(&mut self, key: u32) {
         if !self.auth.is_required() {
             return;
@@ -24,7 +26,17 @@ impl Broker {
         let client = &mut self.local.clients[key as usize];
         let nonce = if self.auth.has_nkeys() { self.nonces.of(client.cid) } else { String::new() };
         client.access = Some(Box::new(Access::asked(nonce)));
-        client.due.auth = self.local.now + self.auth.timeout_ms;
+        self.expect_connect(key);
+    }
+
+    /// From now on the time runs in which a client has to say who it is; while a handshake is to come it does not.
+    pub(in crate::broker) fn expect_connect(&mut self, key: u32) {
+        let timeout = u64::try_from(self.local.options.auth_timeout().as_millis()).unwrap_or(NEVER / 2);
+        let client = &mut self.local.clients[key as usize];
+        if client.is_unknown() && !client.security.is_awaited() {
+            client.due.auth = self.local.now + timeout;
+            self.local.rearm(key);
+        }
     }
 
     /// The first byte of an operation of a client that has not said who it is. False if it may not go on: then it has been
@@ -97,12 +109,30 @@ impl Broker {
 
     /// Who a client is. One that was let in before and says nothing of itself now is who it was.
     fn decide(&self, key: u32, credentials: &Credentials) -> Decision {
-        let Some(access) = &self.local.clients[key as usize].access else { return Decision::Open };
+        let client = &self.local.clients[key as usize];
+        let Some(access) = &client.access else { return Decision::Open };
         match (&access.stage, &access.user) {
             (Stage::Granted, Some(user)) if credentials.are_absent() && access.is_proven => {
                 Decision::Accept(Arc::clone(user))
             }
-            _ => self.auth.decide(credentials, &access.nonce),
+            _ => self.auth.decide(credentials, &access.nonce, self.mapping(client, credentials)),
+        }
+    }
+
+    /// What a client's certificate has to do with who it is.
+    fn mapping<'c>(&self, client: &'c Client, credentials: &Credentials) -> Mapping<'c> {
+        let tls = self.local.options.tls.as_ref();
+        if tls.is_none_or(|tls| tls.client_certificates != ClientCertificates::Mapped) {
+            return Mapping::None;
+        }
+        if !credentials.user.is_empty() {
+            let user = quoted(credentials.user.as_bytes());
+            let text = format_args!("User {user} found in connect proto, but user required from cert");
+            self.shared.log.about(Level::Warning, client, text);
+        }
+        match &client.security {
+            Security::Up(secured) => Mapping::Certificate(secured.peer.as_deref()),
+            Security::Plain | Security::Awaited(_) => Mapping::Certificate(None),
         }
     }
 

@@ -26,6 +26,7 @@ pub use recheck::Recheck;
 use crate::config::Options;
 use crate::config::authorization::{self as config, Authorization, Login};
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::wire::certificate::PeerCertificate;
 use crate::wire::nkey::{self, PublicKey};
 use crate::wire::{Credentials, Secret};
 use check::Hash;
@@ -40,8 +41,6 @@ pub struct Auth {
     by_key: HashMap<PublicKey, Arc<User>>,
     /// Who does not say who it is becomes this user.
     fallback: Option<Arc<User>>,
-    /// Milliseconds that a client has to say who it is.
-    pub timeout_ms: u64,
     /// Checked where there is nothing to check, if there are hashes at all: so a client cannot tell from the time
     /// which users there are.
     decoy: Option<Arc<Hash>>,
@@ -122,6 +121,15 @@ impl Proof {
     }
 }
 
+/// Whether certificates say who clients are.
+#[derive(Debug, Clone, Copy)]
+pub enum Mapping<'a> {
+    /// They do not.
+    None,
+    /// They do, and this is the client's, if it has one.
+    Certificate(Option<&'a PeerCertificate>),
+}
+
 /// What becomes of a client that says who it is.
 #[derive(Debug)]
 pub enum Decision {
@@ -141,7 +149,7 @@ impl Auth {
     /// What the options say. `before` is what was in force until now: permission sets that are there already are used
     /// again, and the numbers of others go on from there, so that none is ever taken for another.
     pub fn new(options: &Options, before: Option<&Auth>) -> Self {
-        let Authorization { user, password, token, timeout, users, no_auth_user } = &options.authorization;
+        let Authorization { user, password, token, users, no_auth_user, .. } = &options.authorization;
         let last_set = before.map_or(0, |before| before.last_set);
         let mut maker = Maker { last_set, sets: HashMap::new(), before: before.map(|before| &before.sets) };
         let mut by_key = HashMap::new();
@@ -172,12 +180,10 @@ impl Auth {
         } else {
             Method::Open
         };
-        let timeout = timeout.unwrap_or(Authorization::TIMEOUT);
         let mut auth = Self {
             method,
             by_key,
             fallback: None,
-            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX / 2),
             decoy: None,
             last_set: maker.last_set,
             sets: maker.sets,
@@ -239,23 +245,26 @@ impl Auth {
         }
     }
 
-    /// Who the client is that gives these credentials for this nonce. What a certificate says of it would be looked up
-    /// here too, in place of the name.
-    pub fn decide(&self, credentials: &Credentials, nonce: &str) -> Decision {
+    /// Who the client is that gives these credentials for this nonce.
+    pub fn decide(&self, credentials: &Credentials, nonce: &str, mapping: Mapping) -> Decision {
         if !self.is_required() {
             return Decision::Open;
-        }
-        let is_absent = credentials.are_absent();
-        if let Some(user) = self.fallback.as_ref().filter(|user| is_absent && user.is_standard) {
-            return Decision::Assume(Arc::clone(user));
         }
         if !self.by_key.is_empty() && !credentials.nkey.is_empty() {
             return self.decide_nkey(credentials, nonce);
         }
-        let (user, given) = match &self.method {
-            Method::Open => return Decision::Open,
-            Method::Token(all) => (Some(all), &credentials.token),
-            Method::Names(names) => (names.get(&credentials.user), &credentials.password),
+        let is_absent = credentials.are_absent() && matches!(mapping, Mapping::None);
+        if let Some(user) = self.fallback.as_ref().filter(|user| is_absent && user.is_standard) {
+            return Decision::Assume(Arc::clone(user));
+        }
+        let (user, given) = match (&self.method, mapping) {
+            (Method::Open, _) => return Decision::Open,
+            (Method::Token(all), _) => (Some(all), &credentials.token),
+            (Method::Names(names), Mapping::None) => (names.get(&credentials.user), &credentials.password),
+            (Method::Names(names), Mapping::Certificate(certificate)) => {
+                let name = certificate.and_then(|certificate| certificate.find(names.keys().map(String::as_str)));
+                (name.and_then(|name| names.get(name)), &credentials.password)
+            }
         };
         let user = user.filter(|user| user.is_standard);
         match user.map(|user| (user, &user.proof)) {

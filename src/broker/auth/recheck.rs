@@ -85,10 +85,7 @@ impl Broker {
                 self.local.watch(key);
                 return true;
             }
-            Fate::Ask => {
-                self.ask(key);
-                self.local.rearm(key);
-            }
+            Fate::Ask => self.ask(key),
             Fate::Leave => self.local.close(key, Reason::ClientClosed, None),
             Fate::Violation => {
                 let client = &self.local.clients[key as usize];

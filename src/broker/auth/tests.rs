@@ -20,7 +20,7 @@ fn with_users(users: Vec<config::User>) -> Auth {
 
 /// The user's name, or what else is decided.
 fn decide(auth: &Auth, credentials: Credentials) -> String {
-    match auth.decide(&credentials, "nonce") {
+    match auth.decide(&credentials, "nonce", Mapping::None) {
         Decision::Open => "open".into(),
         Decision::Refuse => "no".into(),
         Decision::Accept(user) | Decision::Assume(user) => user.name.to_string(),
@@ -95,7 +95,7 @@ fn who_is_refused_takes_as_long_as_who_is_checked() {
         assert_eq!(decide(&auth, credentials.clone()), "check None", "{credentials:?}");
     }
     assert_eq!(decide(&auth, given("b", "plain")), "user:b");
-    let Decision::Check(_, _, hash) = auth.decide(&given("z", "x"), "") else { panic!("no check") };
+    let Decision::Check(_, _, hash) = auth.decide(&given("z", "x"), "", Mapping::None) else { panic!("no check") };
     assert_eq!(hash.cost(), 5);
 }
 
@@ -117,6 +117,32 @@ fn who_says_nothing_may_be_someone() {
 fn a_user_may_be_for_other_connections() {
     let auth = with_users(vec![config::User { is_standard: false, ..password("a", "1") }]);
     assert_eq!(decide(&auth, given("a", "1")), "no");
+}
+
+#[test]
+fn a_certificate_counts_in_place_of_a_name() {
+    use crate::wire::certificate::PeerCertificate;
+    let mut options = Options::default();
+    options.authorization.users = Some(Arc::new(vec![password("joe@x.com", ""), password("b", "2")]));
+    options.authorization.no_auth_user = Some("b".into());
+    let auth = Auth::new(&options, None);
+    let decide = |names: Option<&[&str]>, credentials: Credentials| {
+        let names = names.map(|names| names.iter().map(|name| name.to_string()).collect());
+        let certificate = names.map(|names| PeerCertificate { names, subject: Default::default() });
+        match auth.decide(&credentials, "", Mapping::Certificate(certificate.as_ref())) {
+            Decision::Accept(user) => user.name.to_string(),
+            Decision::Refuse => "no".into(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let joe = &["x", "joe@x.com"][..];
+    assert_eq!(decide(Some(joe), Credentials::default()), "user:joe@x.com");
+    assert_eq!(decide(Some(joe), given("b", "")), "user:joe@x.com");
+    assert_eq!(decide(Some(joe), given("b", "2")), "no", "the password is that of another");
+    assert_eq!(decide(Some(&["b"]), given("", "2")), "user:b");
+    assert_eq!(decide(Some(&["b"]), Credentials::default()), "no", "a password is wanted all the same");
+    assert_eq!(decide(Some(&["y"]), given("b", "2")), "no");
+    assert_eq!(decide(None, given("b", "2")), "no", "there must be a certificate");
 }
 
 #[cfg(feature = "tls")]

@@ -31,12 +31,12 @@ pub const TOP: Block<Options> = Block {
 /// The sections of the man page about keys in blocks.
 pub const DESCRIBED: &[Section] = &[
     Section { title: "Blocks", keys: || TOP.described() },
-    Section { title: "Authorization", keys: || authorization::AUTHORIZATION.described() },
-    Section { title: "Users", keys: || authorization::USER.described() },
-    Section { title: "Permissions", keys: || permissions::PERMISSIONS.described() },
-    Section { title: "Subjects", keys: || permissions::SUBSCRIBE.described() },
-    Section { title: "Responses", keys: || permissions::RESPONSES.described() },
     Section { title: "Keys of tls", keys: tls::described },
+    Section { title: "Keys of authorization", keys: || authorization::AUTHORIZATION.described() },
+    Section { title: "Keys of a user", keys: || authorization::USER.described() },
+    Section { title: "Keys of permissions", keys: || permissions::PERMISSIONS.described() },
+    Section { title: "Keys of publish and subscribe", keys: || permissions::SUBSCRIBE.described() },
+    Section { title: "Keys of allow_responses", keys: || permissions::RESPONSES.described() },
 ];
 
 /// The keys of a map that fill a `T`.

@@ -5,5 +5,7 @@
 
 pub mod config;
 pub mod connect;
+pub mod nkey;
 pub mod parse;
+pub mod permissions;
 pub mod session;
