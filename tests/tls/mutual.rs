@@ -69,6 +69,40 @@ fn an_expired_certificate_is_refused() {
 }
 
 #[test]
+fn the_certificate_says_which_user_the_client_is() {
+    let users = "authorization { users: [ {user: 'CN=joe,O=Acme', permissions: {publish: may}}, {user: 'jim.test'}, \
+                 {user: 'joe.test', password: secret}, {user: other} ] }";
+    let prepare = |certificates: &Certificates| {
+        let subject = [(DnType::OrganizationName, "Acme"), (DnType::CommonName, "joe")];
+        certificates.issue("by-subject", &subject, &[]);
+        certificates.issue("by-name", &subject, &[dns("jim.test")]);
+        certificates.issue("with-password", &[], &[dns("joe.test")]);
+        certificates.issue("nobody", &[(DnType::CommonName, "other")], &[dns("nobody.test")]);
+    };
+    Programs::Both.check("ca_file: 'CERTS/ca.pem', verify_and_map: true", users, prepare, |server| {
+        let talk = |name: &str, connect: &str| {
+            let config = server.certificates.client(Some(name));
+            let mut peer = Peer::secure(server.process.address(), &config).expect("a handshake");
+            peer.send(format!("CONNECT {{\"verbose\":false{connect}}}\r\nPUB not 0\r\n\r\nPING\r\n"));
+            peer.line()
+        };
+        let violation = "-ERR 'Permissions Violation for Publish to \"not\"'";
+        assert_eq!(talk("by-subject", ""), violation);
+        assert_eq!(talk("by-name", ""), "PONG");
+        // The name that the client gives does not count, and is warned of.
+        assert_eq!(talk("by-subject", ",\"user\":\"other\""), violation);
+        server.process.wait_log("[WRN]");
+        server.process.wait_log("User \"other\" found in connect proto, but user required from cert");
+        let refused = "-ERR 'Authorization Violation'";
+        assert_eq!(talk("nobody", ""), refused);
+        assert_eq!(talk("nobody", ",\"user\":\"other\""), refused);
+        assert_eq!(talk("with-password", ""), refused);
+        assert_eq!(talk("with-password", ",\"pass\":\"secret\""), "PONG");
+        assert_eq!(talk("by-name", ",\"pass\":\"secret\""), refused);
+    });
+}
+
+#[test]
 fn only_pinned_keys_come_in() {
     let certificates = Certificates::new();
     joe(&certificates);

@@ -24,7 +24,15 @@ impl Broker {
         let client = &mut self.local.clients[key as usize];
         let nonce = if self.auth.has_nkeys() { self.nonces.of(client.cid) } else { String::new() };
         client.access = Some(Box::new(Access::asked(nonce)));
-        client.due.auth = self.local.now + self.auth.timeout_ms;
+        self.time_login(key);
+    }
+
+    /// The time begins in which a client has to say who it is, if it has to; not before it can.
+    pub(in crate::broker) fn time_login(&mut self, key: u32) {
+        let client = &mut self.local.clients[key as usize];
+        if client.is_unknown() && !client.security.is_awaited() {
+            client.due.auth = self.local.now + self.auth.timeout_ms;
+        }
     }
 
     /// The first byte of an operation of a client that has not said who it is. False if it may not go on: then it has been
@@ -68,6 +76,12 @@ impl Broker {
         let Connect { name, lang, version, credentials, .. } = options;
         let says_something = [&name, &lang, &version].iter().any(|text| !text.is_empty());
         client.label = says_something.then(|| Box::new(Label { version, lang, name }));
+        let client = &self.local.clients[key as usize];
+        if self.auth.maps_certificates && client.access.is_some() && !credentials.user.is_empty() {
+            let user = quoted(credentials.user.as_bytes());
+            let text = format_args!("User {user} found in connect proto, but user required from cert");
+            self.shared.log.about(Level::Warning, client, text);
+        }
         match self.decide(key, &credentials) {
             Decision::Open => self.answer(key, outcome),
             Decision::Accept(user) => {
@@ -97,12 +111,13 @@ impl Broker {
 
     /// Who a client is. One that was let in before and says nothing of itself now is who it was.
     fn decide(&self, key: u32, credentials: &Credentials) -> Decision {
-        let Some(access) = &self.local.clients[key as usize].access else { return Decision::Open };
+        let client = &self.local.clients[key as usize];
+        let Some(access) = &client.access else { return Decision::Open };
         match (&access.stage, &access.user) {
             (Stage::Granted, Some(user)) if credentials.are_absent() && access.is_proven => {
                 Decision::Accept(Arc::clone(user))
             }
-            _ => self.auth.decide(credentials, &access.nonce),
+            _ => self.auth.decide(credentials, &access.nonce, client.security.certificate()),
         }
     }
 

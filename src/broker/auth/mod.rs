@@ -25,13 +25,19 @@ pub use recheck::Recheck;
 
 use crate::config::Options;
 use crate::config::authorization::{self as config, Authorization, Login};
+use crate::config::tls::{ClientCertificates, TlsSettings};
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::wire::certificate::PeerCertificate;
 use crate::wire::nkey::{self, PublicKey};
 use crate::wire::{Credentials, Secret};
 use check::Hash;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How much longer than a handshake a client has to say who it is, unless `timeout` says otherwise.
+const BEHIND_HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// Who may connect.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ pub struct Auth {
     by_key: HashMap<PublicKey, Arc<User>>,
     /// Who does not say who it is becomes this user.
     fallback: Option<Arc<User>>,
+    /// A client is the user that its certificate names, whatever name it gives.
+    pub maps_certificates: bool,
     /// Milliseconds that a client has to say who it is.
     pub timeout_ms: u64,
     /// Checked where there is nothing to check, if there are hashes at all: so a client cannot tell from the time
@@ -172,11 +180,15 @@ impl Auth {
         } else {
             Method::Open
         };
-        let timeout = timeout.unwrap_or(Authorization::TIMEOUT);
+        // It begins behind the handshake, where there is one.
+        let usual = options.tls.as_ref().map_or(Authorization::TIMEOUT, |tls| tls.timeout + BEHIND_HANDSHAKE);
+        let timeout = timeout.unwrap_or(usual);
+        let mapped = |tls: &TlsSettings| tls.client_certificates == ClientCertificates::Mapped;
         let mut auth = Self {
             method,
             by_key,
             fallback: None,
+            maps_certificates: options.tls.as_deref().is_some_and(mapped),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX / 2),
             decoy: None,
             last_set: maker.last_set,
@@ -226,7 +238,7 @@ impl Auth {
 
     /// The user that a client is which says something else than CONNECT first.
     fn fallback_at_first_word(&self) -> Option<&Arc<User>> {
-        self.fallback.as_ref().filter(|user| matches!(user.name, Name::User(_)))
+        self.fallback.as_ref().filter(|user| matches!(user.name, Name::User(_)) && !self.maps_certificates)
     }
 
     /// The user of this name as things are now.
@@ -239,13 +251,13 @@ impl Auth {
         }
     }
 
-    /// Who the client is that gives these credentials for this nonce. What a certificate says of it would be looked up
-    /// here too, in place of the name.
-    pub fn decide(&self, credentials: &Credentials, nonce: &str) -> Decision {
+    /// Who the client is that gives these credentials for this nonce. Where certificates are mapped to users, what the
+    /// client's says counts in place of a name, and who has none that names a user is nobody.
+    pub fn decide(&self, credentials: &Credentials, nonce: &str, certificate: Option<&PeerCertificate>) -> Decision {
         if !self.is_required() {
             return Decision::Open;
         }
-        let is_absent = credentials.are_absent();
+        let is_absent = credentials.are_absent() && !self.maps_certificates;
         if let Some(user) = self.fallback.as_ref().filter(|user| is_absent && user.is_standard) {
             return Decision::Assume(Arc::clone(user));
         }
@@ -255,6 +267,9 @@ impl Auth {
         let (user, given) = match &self.method {
             Method::Open => return Decision::Open,
             Method::Token(all) => (Some(all), &credentials.token),
+            Method::Names(names) if self.maps_certificates => {
+                (certificate.and_then(|certificate| named_by(certificate, names)), &credentials.password)
+            }
             Method::Names(names) => (names.get(&credentials.user), &credentials.password),
         };
         let user = user.filter(|user| user.is_standard);
@@ -279,6 +294,13 @@ impl Auth {
             None => Decision::Refuse,
         }
     }
+}
+
+/// The user whom a certificate names.
+fn named_by<'a>(certificate: &PeerCertificate, users: &'a HashMap<String, Arc<User>>) -> Option<&'a Arc<User>> {
+    let by_name = certificate.names.iter().find_map(|name| users.get(name));
+    let subjects = || users.keys().map(String::as_str).filter(|user| user.contains('='));
+    by_name.or_else(|| users.get(certificate.find(subjects())?))
 }
 
 /// Makes users; those who may do the same share one permission set.

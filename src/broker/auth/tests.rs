@@ -20,7 +20,7 @@ fn with_users(users: Vec<config::User>) -> Auth {
 
 /// The user's name, or what else is decided.
 fn decide(auth: &Auth, credentials: Credentials) -> String {
-    match auth.decide(&credentials, "nonce") {
+    match auth.decide(&credentials, "nonce", None) {
         Decision::Open => "open".into(),
         Decision::Refuse => "no".into(),
         Decision::Accept(user) | Decision::Assume(user) => user.name.to_string(),
@@ -95,7 +95,7 @@ fn who_is_refused_takes_as_long_as_who_is_checked() {
         assert_eq!(decide(&auth, credentials.clone()), "check None", "{credentials:?}");
     }
     assert_eq!(decide(&auth, given("b", "plain")), "user:b");
-    let Decision::Check(_, _, hash) = auth.decide(&given("z", "x"), "") else { panic!("no check") };
+    let Decision::Check(_, _, hash) = auth.decide(&given("z", "x"), "", None) else { panic!("no check") };
     assert_eq!(hash.cost(), 5);
 }
 

@@ -141,3 +141,20 @@ fn more_than_so_many_in_a_second_are_refused() {
     world.settle();
     assert!(!world.hear(peer).contains("-ERR"));
 }
+
+#[test]
+fn the_time_to_say_who_one_is_begins_behind_the_handshake() {
+    let mut world = world(|options, _| {
+        options.authorization.token = "t".to_owned().into();
+        options.authorization.timeout = Some(Duration::from_millis(500));
+    });
+    let peer = world.accept(0);
+    assert!(world.hear(peer).contains("\"auth_required\":true"));
+    world.pass(900);
+    assert_eq!(world.hear(peer), "");
+    secure(&mut world, peer);
+    world.pass(400);
+    assert_eq!(world.hear(peer).replace("PING\r\n", ""), "");
+    world.pass(200);
+    assert!(world.hear(peer).ends_with("-ERR 'Authentication Timeout'\r\n"));
+}
