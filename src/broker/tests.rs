@@ -10,6 +10,7 @@
 //! - [`lame_duck`]: the way out
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
 //! - [`reload`]: other options while clients are connected
+//! - [`security`]: what comes before the first operation where there is TLS
 
 mod delivery;
 mod dice;
@@ -21,5 +22,6 @@ mod operations;
 mod permissions;
 mod recheck;
 mod reload;
+mod security;
 mod timing;
 mod world;

@@ -180,14 +180,7 @@ impl Auth {
         } else {
             Method::Open
         };
-        let mut auth = Self {
-            method,
-            by_key,
-            fallback: None,
-            decoy: None,
-            last_set: maker.last_set,
-            sets: maker.sets,
-        };
+        let mut auth = Self { method, by_key, fallback: None, decoy: None, last_set: maker.last_set, sets: maker.sets };
         auth.fallback = no_auth_user.as_ref().and_then(|name| auth.named(name)).cloned();
         auth.decoy = auth.decoy();
         auth
