@@ -90,6 +90,7 @@ pub mod config;
 pub mod interest;
 pub mod log;
 pub mod memory;
+pub mod monitor;
 pub mod reactor;
 pub mod server;
 #[allow(unsafe_code)]
