@@ -21,5 +21,6 @@ mod operations;
 mod permissions;
 mod recheck;
 mod reload;
+mod report;
 mod timing;
 mod world;

@@ -114,3 +114,79 @@ impl Workers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::report::Totals;
+    use mio::{Poll, Token};
+    use std::sync::mpsc::Sender;
+
+    /// A mailbox, and what its worker's poll is.
+    fn mailbox() -> (Arc<Mailbox>, Poll) {
+        let poll = Poll::new().unwrap();
+        (Arc::new(Mailbox::new(poll.registry(), Token(0)).unwrap()), poll)
+    }
+
+    /// What was asked of a worker, with the way to answer.
+    fn asked(mailbox: &Mailbox) -> Vec<Sender<(Piece, Turns)>> {
+        let mut letters = Vec::new();
+        mailbox.empty(&mut letters);
+        let sender = |letter| match letter {
+            Letter::Report(_, sender) => sender,
+            other => panic!("{other:?}"),
+        };
+        letters.into_iter().map(sender).collect()
+    }
+
+    fn say(answers: &Sender<(Piece, Turns)>) {
+        answers.send((Piece::Totals(Box::new(Totals::default())), Turns::default())).unwrap();
+    }
+
+    #[test]
+    fn a_worker_that_hangs_costs_one_wait_and_one_letter() {
+        let (quick, _quick_poll) = mailbox();
+        let (stuck, _stuck_poll) = mailbox();
+        let (log, lines) = Log::capture();
+        let mut workers = Workers::new(vec![Arc::clone(&stuck), Arc::clone(&quick)], log);
+        workers.patience = Duration::from_millis(50);
+        let answering = |workers: &mut Workers| {
+            workers.begin();
+            let quick = Arc::clone(&quick);
+            let worker = std::thread::spawn(move || {
+                loop {
+                    if let Some(answers) = asked(&quick).pop() {
+                        return say(&answers);
+                    }
+                    std::thread::yield_now();
+                }
+            });
+            let mut heard = Vec::new();
+            workers.ask_all(|_| Some(Question::Totals), |worker, _, _| heard.push(worker));
+            worker.join().unwrap();
+            (heard, workers.missed().to_vec())
+        };
+        assert_eq!(answering(&mut workers), (vec![1], vec![0]));
+        let begin = std::time::Instant::now();
+        workers.patience = Duration::from_secs(3600);
+        assert_eq!(answering(&mut workers), (vec![1], vec![0]), "it is not waited for again");
+        assert!(begin.elapsed() < Duration::from_secs(60));
+        let late = asked(&stuck);
+        assert_eq!(late.len(), 1, "and not asked again");
+        say(&late[0]);
+        assert_eq!(answering(&mut workers), (vec![1], vec![0]), "it has not said all");
+        drop(late);
+        let worker = std::thread::spawn(move || {
+            loop {
+                if let Some(answers) = asked(&stuck).pop() {
+                    return say(&answers);
+                }
+                std::thread::yield_now();
+            }
+        });
+        assert_eq!(answering(&mut workers), (vec![0, 1], vec![]));
+        worker.join().unwrap();
+        let lines = lines.lines().join("\n");
+        assert!(lines.contains("worker 0 does not answer") && lines.contains("worker 0 answers again"), "{lines}");
+    }
+}

@@ -217,3 +217,147 @@ impl<S: Read + Write> Connection<S> {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    /// A stream whose bytes come and go as the test says.
+    #[derive(Debug, Default)]
+    struct Script {
+        input: VecDeque<u8>,
+        ended: bool,
+        /// Bytes that may be written before it blocks.
+        room: usize,
+        output: Vec<u8>,
+    }
+
+    impl Read for Script {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.input.len().min(buffer.len()) {
+                0 if self.ended => Ok(0),
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                count => {
+                    self.input.drain(..count).zip(buffer).for_each(|(byte, place)| *place = byte);
+                    Ok(count)
+                }
+            }
+        }
+    }
+
+    impl Write for Script {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match bytes.len().min(self.room) {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                count => {
+                    self.room -= count;
+                    self.output.extend_from_slice(&bytes[..count]);
+                    Ok(count)
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Test {
+        connection: Connection<Script>,
+        now: Instant,
+    }
+
+    impl Test {
+        fn new() -> Self {
+            let now = Instant::now();
+            Self { connection: Connection::new(Script { room: usize::MAX, ..Script::default() }, now), now }
+        }
+
+        /// More bytes come; requests that are there are answered with their own path.
+        fn say(&mut self, bytes: &[u8]) {
+            self.connection.stream.input.extend(bytes);
+            self.drive();
+            while let Some(request) = self.connection.request() {
+                let reply = Reply::json(request.path.clone().into_bytes());
+                self.connection.answer(reply, self.now, SystemTime::UNIX_EPOCH);
+                self.drive();
+            }
+        }
+
+        fn drive(&mut self) {
+            self.connection.drive(self.now, SystemTime::UNIX_EPOCH, |_| {});
+        }
+
+        /// The bodies of the answers so far.
+        fn heard(&mut self) -> Vec<String> {
+            let text = String::from_utf8(std::mem::take(&mut self.connection.stream.output)).unwrap();
+            text.split("HTTP/1.").skip(1).map(|answer| answer.split_once("\r\n\r\n").unwrap().1.to_owned()).collect()
+        }
+    }
+
+    #[test]
+    fn requests_are_answered_however_their_bytes_come() {
+        let bytes = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\nPOST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nxyz\
+                      GET /c HTTP/1.1\r\nHost: h\r\n\r\n";
+        for cut in 0..=bytes.len() {
+            let mut test = Test::new();
+            test.say(&bytes[..cut]);
+            test.say(&bytes[cut..]);
+            assert_eq!(test.heard(), ["/a", "/b", "/c"], "cut at {cut}");
+            assert!(test.connection.is_idle() && test.connection.input.capacity() == 0, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_sent_as_it_is_taken_and_its_time_is_bounded() {
+        let mut test = Test::new();
+        test.connection.stream.room = 0;
+        test.connection.stream.input.extend(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        test.drive();
+        test.connection.answer(Reply::json(vec![b'x'; 2 * WRITE_BYTES]), test.now, SystemTime::UNIX_EPOCH);
+        let deadline = test.now + WRITE_TIME + Duration::from_secs(2);
+        while test.connection.waiting_bytes() > 0 {
+            test.connection.stream.room = 1000;
+            test.now += Duration::from_millis(1);
+            let left = test.connection.waiting_bytes();
+            test.drive();
+            assert!(test.connection.waiting_bytes() < left);
+            assert!(test.connection.waiting_bytes() == 0 || test.connection.deadline() == deadline, "no time is added");
+        }
+        assert_eq!(test.connection.deadline(), test.now + IDLE_TIME);
+    }
+
+    #[test]
+    fn the_time_of_a_head_counts_from_its_first_byte() {
+        let mut test = Test::new();
+        assert_eq!(test.connection.deadline(), test.now + HEAD_TIME);
+        test.say(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(test.connection.deadline(), test.now + IDLE_TIME);
+        test.now += Duration::from_secs(50);
+        test.say(b"G");
+        let deadline = test.now + HEAD_TIME;
+        for byte in b"ET / HTTP/1.1" {
+            test.now += Duration::from_millis(100);
+            test.say(&[*byte]);
+            assert_eq!(test.connection.deadline(), deadline);
+        }
+    }
+
+    #[test]
+    fn the_last_answer_is_followed_by_the_end_of_our_side_and_little_input_more() {
+        let mut test = Test::new();
+        test.say(b"nonsense\r\n");
+        assert_eq!(test.heard(), ["400 Bad Request"]);
+        assert_eq!((&test.connection.phase, test.connection.deadline()), (&Phase::Lingering, test.now + LINGER_TIME));
+        test.say(&[b'x'; LINGER_BYTES - b"nonsense\r\n".len()]);
+        assert!(!test.connection.is_over());
+        test.say(b"x");
+        assert!(test.connection.is_over());
+        let mut test = Test::new();
+        test.say(b"GET / HTTP/1.0\r\n\r\n");
+        test.connection.stream.ended = true;
+        test.drive();
+        assert!(test.connection.is_over() && test.heard() == ["/"]);
+    }
+}

@@ -128,7 +128,7 @@ fn is_mark(byte: u8) -> bool {
 }
 
 /// A part of a URL as it may stand in a header and in HTML; `more` characters stand for themselves.
-fn escape(text: &str, more: &str) -> String {
+pub(super) fn escape(text: &str, more: &str) -> String {
     const PLAIN: &[u8] = b"/-._~!$()*+,;=:@";
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) || more.as_bytes().contains(&byte);
     text.bytes()

@@ -396,6 +396,8 @@ impl Context {
         let Label { version, lang, name } = detail.label.map(|label| *label).unwrap_or_default();
         let seconds = |us| uptime(Duration::from_micros(us));
         let account = self.account_name(row.account);
+        // As the official server has it.
+        let is_bare = row.account == GLOBAL_ACCOUNT && entry.stop_us().is_some();
         let (mut subscriptions_list, mut subscriptions_list_detail) = (Vec::new(), Vec::new());
         match wanted.subs {
             Subs::No => {}
@@ -428,7 +430,7 @@ impl Context {
             account: (wanted.auth && row.account != GLOBAL_ACCOUNT).then(|| account.to_owned()),
             subscriptions_list,
             subscriptions_list_detail,
-            name_tag: wanted.auth.then(|| account.to_owned()),
+            name_tag: (wanted.auth && !is_bare).then(|| account.to_owned()),
         }
     }
 }

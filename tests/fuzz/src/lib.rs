@@ -5,5 +5,6 @@
 
 pub mod config;
 pub mod connect;
+pub mod http;
 pub mod parse;
 pub mod session;
