@@ -49,7 +49,8 @@ pub struct Server {
     lame_duck: Option<LameDuck>,
     ports_file: Option<PortsFile>,
     monitor: Option<Monitor>,
-    monitor_address: Option<SocketAddr>,
+    /// Where monitoring is served over TCP.
+    monitor_place: Option<monitor::Place>,
 }
 
 /// Why a server could not start.
@@ -118,7 +119,7 @@ impl Server {
         announce(&id, &name, &options, warnings, &log);
         let watch = Watch::of(&options);
         let acceptor = Acceptor::build(&options).map_err(StartError::Tls)?;
-        let doors = Doors::open(&options, &log).map_err(StartError::Monitoring)?;
+        let doors = Doors::open(&options, acceptor.is_some(), &log).map_err(StartError::Monitoring)?;
         let ((socket, address), host) = match passed {
             Some(passed) => {
                 let bound = adopt(passed).map_err(StartError::Worker)?;
@@ -155,7 +156,7 @@ impl Server {
             lame_duck: None,
             ports_file: None,
             monitor: None,
-            monitor_address: doors.as_ref().and_then(Doors::address),
+            monitor_place: doors.as_ref().and_then(Doors::place),
         };
         let clock = Clock::start();
         server.start_workers(workers, Listener::new(socket), clock).map_err(StartError::Worker)?;
@@ -185,7 +186,7 @@ impl Server {
         let path = PortsFile::path(folder);
         let Options { tls, allow_non_tls, .. } = &*self.options;
         let scheme = if tls.is_some() && !allow_non_tls { "tls" } else { "nats" };
-        let monitoring = self.monitor_address.map(|address| ("http", address));
+        let monitoring = self.monitor_place.map(|place| (place.scheme, place.address));
         match PortsFile::write(path.clone(), (scheme, self.address), monitoring) {
             Ok(file) => self.ports_file = Some(file),
             Err(error) => {
@@ -199,6 +200,7 @@ impl Server {
         let subject = monitor::Subject {
             shared: Arc::clone(&self.shared),
             options: Arc::clone(&self.options),
+            acceptor: self.acceptor.clone(),
             mailboxes: self.mailboxes.clone(),
             clock,
         };
@@ -232,7 +234,7 @@ impl Server {
 
     /// Where monitoring is served over TCP, if it is.
     pub fn monitor_addr(&self) -> Option<SocketAddr> {
-        self.monitor_address
+        self.monitor_place.map(|place| place.address)
     }
 
     /// What the workers share: identity, interest, counts.

@@ -8,6 +8,7 @@ use super::client::{Client, Label, State, Traffic};
 use super::counts::{Counts, traffic_of};
 use super::deliver::Local;
 use super::reason::Reason;
+use super::security::Security;
 use crate::interest::AccountId;
 use crate::interest::cache::Figures;
 use crate::wire::subject;
@@ -108,6 +109,8 @@ pub struct Row {
     pub subs: usize,
     /// The account it is bound to.
     pub account: AccountId,
+    /// Version and cipher suite, if it uses TLS.
+    pub tls: Option<(&'static str, &'static str)>,
 }
 
 /// What else is known of one connection. One with many subscriptions has several of these.
@@ -174,6 +177,10 @@ impl Row {
             traffic: client.traffic,
             subs: client.sids.len(),
             account: client.account,
+            tls: match &client.security {
+                Security::Up(secured) => Some((secured.version, secured.cipher)),
+                Security::Plain | Security::Awaited(_) => None,
+            },
         }
     }
 }

@@ -101,13 +101,13 @@ impl<S: Read + Write> Connection<S> {
 
     /// Reads and writes as much as can be: to be called when the stream is ready for either. `half_close` ends our side of
     /// it.
-    pub fn drive(&mut self, now: Instant, date: SystemTime, half_close: impl Fn(&S)) {
+    pub fn drive(&mut self, now: Instant, date: SystemTime, half_close: impl Fn(&mut S)) {
         if self.work(now, date, half_close).is_err() {
             self.phase = Phase::Over;
         }
     }
 
-    fn work(&mut self, now: Instant, date: SystemTime, half_close: impl Fn(&S)) -> io::Result<()> {
+    fn work(&mut self, now: Instant, date: SystemTime, half_close: impl Fn(&mut S)) -> io::Result<()> {
         loop {
             match self.phase {
                 Phase::Idle | Phase::Head => {
@@ -125,7 +125,7 @@ impl<S: Read + Write> Connection<S> {
                         self.phase = Phase::Idle;
                         self.deadline = now + IDLE_TIME;
                     } else {
-                        half_close(&self.stream);
+                        half_close(&mut self.stream);
                         self.phase = Phase::Lingering;
                         self.skip = LINGER_BYTES;
                         self.deadline = now + LINGER_TIME;
@@ -214,7 +214,10 @@ impl<S: Read + Write> Connection<S> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
+        match self.stream.flush() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            flushed => flushed.map(|()| true),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::config::Options;
 use crate::log::Log;
 use crate::reactor::{host_port, listen};
 use crate::sys;
+use mio::net::TcpListener;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +14,16 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Doors {
     list: Vec<Door>,
-    address: Option<SocketAddr>,
+    place: Option<Place>,
+}
+
+/// Where it is served over TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The address that was bound.
+    pub address: SocketAddr,
 }
 
 /// Why monitoring cannot be served, in the words of the official server.
@@ -29,30 +39,24 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {}
 
 impl Doors {
-    /// Listens wherever the options say, and logs that. None if they want no monitoring.
+    /// Listens wherever the options say, and logs that. None if they want no monitoring. HTTPS needs TLS.
     ///
     /// # Errors
     /// If they make no sense or the system refuses.
-    pub fn open(options: &Options, log: &Log) -> Result<Option<Self>, OpenError> {
+    pub fn open(options: &Options, has_tls: bool, log: &Log) -> Result<Option<Self>, OpenError> {
         if !options.monitors() {
             return Ok(None);
         }
-        let mut doors = Self { list: Vec::new(), address: None };
+        let mut doors = Self { list: Vec::new(), place: None };
         match (options.http_port, options.https_port) {
             (Some(http), Some(https)) => {
                 let shown = |port| if port == 0 { -1 } else { i32::from(port) };
                 let (http, https) = (shown(http), shown(https));
                 return Err(OpenError(format!("can't specify both HTTP ({http}) and HTTPs ({https}) ports")));
             }
-            (None, Some(_)) => return Err(OpenError("TLS cert and key required for HTTPS".to_owned())),
-            (Some(port), None) => {
-                let host = options.http_host.as_ref().unwrap_or(&options.host);
-                let refused = |reason| OpenError(format!("can't listen to the monitor port: {reason}"));
-                let (socket, address) = listen(host, port).map_err(refused)?;
-                log.info(format_args!("Starting http monitor on {}", host_port(host, address.port())));
-                doors.list.push(Door::Tcp(socket));
-                doors.address = Some(address);
-            }
+            (None, Some(_)) if !has_tls => return Err(OpenError("TLS cert and key required for HTTPS".to_owned())),
+            (Some(port), None) => doors.open_tcp("http", port, Door::Tcp, options, log)?,
+            (None, Some(port)) => doors.open_tcp("https", port, Door::Tls, options, log)?,
             (None, None) => {}
         }
         if let Some(path) = &options.http_socket {
@@ -62,9 +66,26 @@ impl Doors {
         Ok(Some(doors))
     }
 
+    fn open_tcp(
+        &mut self,
+        scheme: &'static str,
+        port: u16,
+        door: fn(TcpListener) -> Door,
+        options: &Options,
+        log: &Log,
+    ) -> Result<(), OpenError> {
+        let host = options.http_host.as_ref().unwrap_or(&options.host);
+        let refused = |reason| OpenError(format!("can't listen to the monitor port: {reason}"));
+        let (socket, address) = listen(host, port).map_err(refused)?;
+        log.info(format_args!("Starting {scheme} monitor on {}", host_port(host, address.port())));
+        self.list.push(door(socket));
+        self.place = Some(Place { scheme, address });
+        Ok(())
+    }
+
     /// Where it listens over TCP, if it does.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.address
+    pub fn place(&self) -> Option<Place> {
+        self.place
     }
 
     pub(super) fn into_list(self) -> Vec<Door> {
@@ -85,7 +106,7 @@ mod tests {
     use super::*;
 
     fn refusal(options: Options) -> String {
-        Doors::open(&options, &Log::quiet()).unwrap_err().to_string()
+        Doors::open(&options, false, &Log::quiet()).unwrap_err().to_string()
     }
 
     #[test]
@@ -95,7 +116,7 @@ mod tests {
         assert_eq!(refusal(options), text);
         let options = Options { https_port: Some(0), ..Options::default() };
         assert_eq!(refusal(options), "Can't start monitoring: TLS cert and key required for HTTPS");
-        assert!(Doors::open(&Options::default(), &Log::quiet()).unwrap().is_none());
+        assert!(Doors::open(&Options::default(), false, &Log::quiet()).unwrap().is_none());
     }
 
     #[test]
@@ -106,8 +127,8 @@ mod tests {
             http_port: Some(0),
             ..Options::default()
         };
-        let doors = Doors::open(&options, &Log::quiet()).unwrap().unwrap();
-        let address = doors.address().unwrap();
+        let doors = Doors::open(&options, false, &Log::quiet()).unwrap().unwrap();
+        let address = doors.place().unwrap().address;
         let options = Options { http_port: Some(address.port()), ..options };
         let begin = "Can't start monitoring: can't listen to the monitor port: listen tcp ";
         assert_eq!(refusal(options), format!("{begin}{address}: bind: address already in use"));

@@ -23,10 +23,11 @@ mod service;
 mod site;
 mod stream;
 
-pub use listen::{Doors, OpenError};
+pub use listen::{Doors, OpenError, Place};
 
 use crate::broker::Shared;
 use crate::config::Options;
+use crate::reactor::tls::Acceptor;
 use crate::reactor::{Clock, Mailbox};
 use mio::Waker;
 use service::Service;
@@ -44,6 +45,8 @@ pub struct Subject {
     pub shared: Arc<Shared>,
     /// The options it starts with.
     pub options: Arc<Options>,
+    /// What connections over TLS begin with, where there is TLS.
+    pub acceptor: Option<Arc<Acceptor>>,
     /// The workers' mailboxes.
     pub mailboxes: Vec<Arc<Mailbox>>,
     /// Their clock.
@@ -53,12 +56,21 @@ pub struct Subject {
 /// What the server tells the monitoring thread while both run.
 #[derive(Debug)]
 struct Orders {
-    /// The options in force, and since when.
-    options: Mutex<(Arc<Options>, SystemTime)>,
+    /// What is in force.
+    force: Mutex<Force>,
     /// Clients are no longer accepted.
     closed_to_clients: AtomicBool,
     /// The thread is to end.
     over: AtomicBool,
+}
+
+/// What a reload changes.
+#[derive(Debug, Clone)]
+struct Force {
+    options: Arc<Options>,
+    /// When they were read.
+    since: SystemTime,
+    acceptor: Option<Arc<Acceptor>>,
 }
 
 /// The running monitoring thread. It ends when this is dropped.
@@ -75,10 +87,11 @@ impl Monitor {
     /// # Errors
     /// If the system has no more descriptors or threads.
     pub fn start(doors: Doors, subject: Subject) -> io::Result<Self> {
-        let options = Mutex::new((Arc::clone(&subject.options), subject.clock.date(0)));
+        let (options, acceptor) = (Arc::clone(&subject.options), subject.acceptor.clone());
+        let force = Mutex::new(Force { options, since: subject.clock.date(0), acceptor });
         let (closed_to_clients, over) = (AtomicBool::new(false), AtomicBool::new(false));
-        let orders = Arc::new(Orders { options, closed_to_clients, over });
-        let site = Site::new(subject, doors.address(), Arc::clone(&orders));
+        let orders = Arc::new(Orders { force, closed_to_clients, over });
+        let site = Site::new(subject, doors.place(), Arc::clone(&orders));
         let (service, waker) = Service::new(doors.into_list(), site)?;
         let told = Arc::clone(&orders);
         let is_over = move || told.over.load(Ordering::Acquire);
@@ -86,9 +99,12 @@ impl Monitor {
         Ok(Self { orders, waker, thread: Some(thread) })
     }
 
-    /// From now on these options are in force.
-    pub fn adopt(&self, options: Arc<Options>) {
-        *self.orders.options.lock().unwrap_or_else(PoisonError::into_inner) = (options, SystemTime::now());
+    /// From now on these are in force.
+    pub fn adopt(&self, options: Arc<Options>, acceptor: Option<Arc<Acceptor>>) {
+        let mut force = self.orders.force.lock().unwrap_or_else(PoisonError::into_inner);
+        // Certificates change without the options.
+        let since = if Arc::ptr_eq(&force.options, &options) { force.since } else { SystemTime::now() };
+        *force = Force { options, since, acceptor };
     }
 
     /// From now on the server is reported as not accepting clients.

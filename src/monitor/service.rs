@@ -87,8 +87,9 @@ impl Service {
         if self.paused_until.is_some() {
             return;
         }
+        self.site.update();
         for _ in 0..ACCEPTS_MAX {
-            match self.doors[door].accept() {
+            match self.doors[door].accept(self.site.acceptor()) {
                 Ok(stream) => self.adopt(stream, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {

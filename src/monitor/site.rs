@@ -3,11 +3,12 @@
 use super::access::Access;
 use super::documents::{self, Context};
 use super::head::Request;
+use super::listen::Place;
 use super::query::Query;
 use super::reply::Reply;
 use super::{Orders, Subject};
 use crate::log::Log;
-use std::net::SocketAddr;
+use crate::reactor::tls::Acceptor;
 use std::sync::Arc;
 
 /// All documents under their paths.
@@ -20,11 +21,11 @@ pub struct Site {
 }
 
 impl Site {
-    /// The documents about `subject`, served at `address`.
-    pub fn new(subject: Subject, address: Option<SocketAddr>, orders: Arc<Orders>) -> Self {
+    /// The documents about `subject`, served at `place`.
+    pub fn new(subject: Subject, place: Option<Place>, orders: Arc<Orders>) -> Self {
         let base = clean(&format!("/{}", subject.options.http_base_path));
         let base = base.trim_end_matches('/').to_owned();
-        Self { base, access: Access::new(&subject.options), context: Context::new(subject, address, orders) }
+        Self { base, access: Access::new(&subject.options), context: Context::new(subject, place, orders) }
     }
 
     /// The log of the server.
@@ -32,11 +33,21 @@ impl Site {
         &self.context.subject.shared.log
     }
 
-    /// Answers a request.
-    pub fn answer(&mut self, request: &Request) -> Reply {
+    /// Looks which options are in force.
+    pub fn update(&mut self) {
         if self.context.update() {
             self.access = Access::new(&self.context.subject.options);
         }
+    }
+
+    /// What connections over TLS begin with.
+    pub fn acceptor(&self) -> Option<&Acceptor> {
+        self.context.subject.acceptor.as_deref()
+    }
+
+    /// Answers a request.
+    pub fn answer(&mut self, request: &Request) -> Reply {
+        self.update();
         if !self.access.allows(request.authorization.as_deref()) {
             return Reply::unauthorized();
         }

@@ -1,5 +1,6 @@
 //! The ways in: what is listened on, and the streams that come of it.
 
+use crate::reactor::tls::{Acceptor, WebStream};
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use std::fs;
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub enum Door {
     /// HTTP over TCP.
     Tcp(TcpListener),
+    /// HTTPS.
+    Tls(TcpListener),
     /// HTTP over a Unix socket.
     Unix {
         /// The socket.
@@ -55,23 +58,31 @@ impl Drop for SocketFile {
     }
 }
 
-/// A connection. TLS will be one more kind: whatever reads, writes and can end its side.
+/// A connection.
 #[derive(Debug)]
 pub enum Stream {
     /// See [`Door::Tcp`].
     Tcp(TcpStream),
+    /// See [`Door::Tls`].
+    Tls(Box<WebStream>),
     /// See [`Door::Unix`].
     Unix(UnixStream),
 }
 
 impl Door {
-    /// The next connection that waits.
+    /// The next connection that waits; one over TLS begins with `acceptor`.
     ///
     /// # Errors
     /// As accept(2), `WouldBlock` if none does.
-    pub fn accept(&self) -> io::Result<Stream> {
+    pub fn accept(&self, acceptor: Option<&Acceptor>) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => listener.accept().map(|(stream, _)| Stream::Tcp(stream)),
+            Self::Tls(listener) => {
+                let (stream, _) = listener.accept()?;
+                // Without one there would be no such door.
+                let acceptor = acceptor.ok_or(io::ErrorKind::ConnectionAborted)?;
+                Ok(Stream::Tls(Box::new(WebStream::new(stream, acceptor)?)))
+            }
             Self::Unix { listener, .. } => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
         }
     }
@@ -79,7 +90,7 @@ impl Door {
     /// What a poll registers.
     pub fn source(&mut self) -> &mut dyn Source {
         match self {
-            Self::Tcp(listener) => listener,
+            Self::Tcp(listener) | Self::Tls(listener) => listener,
             Self::Unix { listener, .. } => listener,
         }
     }
@@ -90,15 +101,20 @@ impl Stream {
     pub fn source(&mut self) -> &mut dyn Source {
         match self {
             Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.socket(),
             Self::Unix(stream) => stream,
         }
     }
 
     /// Ends our side.
-    pub fn half_close(&self) {
+    pub fn half_close(&mut self) {
         // A peer that is gone already needs no end.
         _ = match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tls(stream) => {
+                stream.half_close();
+                Ok(())
+            }
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
         };
     }
@@ -108,6 +124,7 @@ impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
         }
     }
@@ -117,11 +134,15 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Self::Tls(stream) => stream.flush(),
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+        }
     }
 }

@@ -112,7 +112,8 @@ mod tests {
         let file = PortsFile::write(path.clone(), ("nats", address), None).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"nats\":[\"nats://127.0.0.1:4222\"]}");
         drop(file);
-        let file = PortsFile::write(path.clone(), ("tls", address), Some(("https", "[::1]:8222".parse().unwrap()))).unwrap();
+        let file =
+            PortsFile::write(path.clone(), ("tls", address), Some(("https", "[::1]:8222".parse().unwrap()))).unwrap();
         let both = "{\"nats\":[\"tls://127.0.0.1:4222\"],\"monitoring\":[\"https://[::1]:8222\"]}";
         assert_eq!(fs::read_to_string(&path).unwrap(), both);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);

@@ -56,7 +56,7 @@ impl Monitored {
     /// A server that logged where its monitoring is.
     pub fn of(process: Process) -> Self {
         let log = process.log();
-        let line = log.lines().find_map(|line| line.split_once("Starting http monitor on "));
+        let line = log.lines().find_map(|line| line.split_once(" monitor on "));
         let http = line.expect("it says where").1.parse().expect("an address");
         Self { process, http }
     }

@@ -8,6 +8,7 @@ mod access;
 mod counters;
 mod hostile;
 mod http;
+mod https;
 mod large;
 mod metrics;
 mod official;

@@ -233,6 +233,10 @@ struct Connection {
     #[serde(skip_serializing_if = "String::is_empty")]
     version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tls_version: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cipher_suite: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     subscriptions_list: Vec<String>,
@@ -427,6 +431,8 @@ impl Context {
             name,
             lang,
             version,
+            tls_version: row.tls.map(|(version, _)| version),
+            tls_cipher_suite: row.tls.map(|(_, cipher)| cipher),
             account: (wanted.auth && row.account != GLOBAL_ACCOUNT).then(|| account.to_owned()),
             subscriptions_list,
             subscriptions_list_detail,

@@ -91,6 +91,9 @@ impl Context {
         let start = self.subject.clock.date(0).duration_since(UNIX_EPOCH).unwrap_or_default();
         let closed = self.orders.closed_to_clients.load(Ordering::Acquire);
         series.one(Kind::Gauge, "start_time_seconds", "When the server started, since 1970", seconds(start));
+        if let Some(end) = self.certificate_end() {
+            series.one(Kind::Gauge, "certificate_end_seconds", "When the TLS certificate expires, since 1970", end);
+        }
         series.one(Kind::Gauge, "healthy", "1 while the server accepts clients", u8::from(!closed));
     }
 

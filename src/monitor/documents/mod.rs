@@ -11,9 +11,10 @@ mod varz;
 
 use super::ask::Workers;
 use super::format::timestamp;
+use super::listen::Place;
 use super::query::Query;
 use super::reply::Reply;
-use super::{Orders, Subject};
+use super::{Force, Orders, Subject};
 use crate::broker::report::{Piece, Question, Totals};
 use crate::broker::{Counts, Records, Traffic};
 use crate::interest::AccountId;
@@ -21,7 +22,6 @@ use crate::reactor::Turns;
 use crate::sys::usage;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -36,7 +36,7 @@ pub struct Context {
     /// When the options were read that are in force.
     options_since: SystemTime,
     /// Where they are served over TCP.
-    address: Option<SocketAddr>,
+    place: Option<Place>,
     orders: Arc<Orders>,
     /// The connections that were closed last.
     closed: Records,
@@ -68,19 +68,20 @@ pub fn answer(context: &mut Context, path: &str, query: &Query, open_metrics: bo
 }
 
 impl Context {
-    /// About `subject`, served at `address`.
-    pub fn new(subject: Subject, address: Option<SocketAddr>, orders: Arc<Orders>) -> Self {
+    /// About `subject`, served at `place`.
+    pub fn new(subject: Subject, place: Option<Place>, orders: Arc<Orders>) -> Self {
         let workers = Workers::new(subject.mailboxes.clone(), subject.shared.log.clone());
         let options_since = subject.clock.date(0);
         let (closed, hits) = (Records::default(), BTreeMap::new());
-        Self { subject, workers, options_since, address, orders, closed, hits, processor: Processor::new() }
+        Self { subject, workers, options_since, place, orders, closed, hits, processor: Processor::new() }
     }
 
     /// Looks which options are in force. True if they are others than before.
     pub fn update(&mut self) -> bool {
-        let (options, since) = self.orders.options.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_new = !Arc::ptr_eq(&options, &self.subject.options);
-        (self.subject.options, self.options_since) = (options, since);
+        let force = self.orders.force.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_new = !Arc::ptr_eq(&force.options, &self.subject.options);
+        let Force { options, since, acceptor } = force;
+        (self.subject.options, self.options_since, self.subject.acceptor) = (options, since, acceptor);
         is_new
     }
 

@@ -1,13 +1,14 @@
 //! `/varz`: the server as a whole.
 
-use super::{Answer, Context, Nothing, number, pretty};
+use super::{Answer, Context, Nothing, is_zero, number, pretty};
 use crate::broker::NATS_VERSION;
+use crate::config::tls::TIMEOUT;
 use crate::monitor::format::{timestamp, uptime};
 use crate::sys::usage;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 #[derive(Debug, Serialize)]
 struct Varz<'a> {
@@ -19,7 +20,7 @@ struct Varz<'a> {
     host: &'a str,
     port: u16,
     max_connections: usize,
-    #[serde(skip_serializing_if = "super::is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     max_subscriptions: usize,
     ping_interval: u128,
     ping_max: u32,
@@ -28,6 +29,10 @@ struct Varz<'a> {
     http_base_path: &'a str,
     https_port: u16,
     auth_timeout: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    tls_required: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    tls_verify: bool,
     max_control_line: usize,
     max_payload: usize,
     max_pending: usize,
@@ -37,7 +42,10 @@ struct Varz<'a> {
     mqtt: Nothing,
     websocket: Nothing,
     jetstream: Nothing,
-    tls_timeout: u64,
+    #[serde(serialize_with = "number")]
+    tls_timeout: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cert_not_after: Option<String>,
     write_deadline: u128,
     start: String,
     now: String,
@@ -84,8 +92,8 @@ struct Kinds {
     leafs: u64,
 }
 
-/// Seconds that CONNECT and a TLS handshake may take, as the official server has them by default.
-const DEFAULT_TIMEOUT: u64 = 2;
+/// Seconds that CONNECT may take, as the official server has them by default.
+const AUTH_TIMEOUT: u64 = 2;
 
 impl Context {
     pub(super) fn varz(&mut self) -> Answer {
@@ -95,6 +103,9 @@ impl Context {
         let cpu = self.processor.percent(Instant::now());
         let options = &self.subject.options;
         let shared = &self.subject.shared;
+        let tls = options.tls.as_deref();
+        let expires = self.certificate_end().map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+        let port = |scheme| self.place.filter(|place| place.scheme == scheme).map_or(0, |place| place.address.port());
         let start = timestamp(self.subject.clock.date(0));
         let subscriptions = self.subscriptions();
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -111,10 +122,12 @@ impl Context {
             ping_interval: options.ping_interval.as_nanos(),
             ping_max: options.ping_max,
             http_host: options.http_host.as_deref().unwrap_or(&options.host),
-            http_port: self.address.map_or(0, |address| address.port()),
+            http_port: port("http"),
             http_base_path: &options.http_base_path,
-            https_port: 0,
-            auth_timeout: DEFAULT_TIMEOUT,
+            https_port: port("https"),
+            auth_timeout: AUTH_TIMEOUT,
+            tls_required: options.tls.is_some() && !options.allow_non_tls,
+            tls_verify: tls.is_some_and(|tls| tls.verifies()),
             max_control_line: options.max_control_line,
             max_payload: options.max_payload,
             max_pending: options.max_pending,
@@ -124,7 +137,8 @@ impl Context {
             mqtt: Nothing {},
             websocket: Nothing {},
             jetstream: Nothing {},
-            tls_timeout: DEFAULT_TIMEOUT,
+            tls_timeout: tls.map_or(TIMEOUT, |tls| tls.timeout).as_secs_f64(),
+            tls_cert_not_after: expires.map(timestamp),
             write_deadline: options.write_deadline.as_nanos(),
             start,
             now: timestamp(now),
@@ -158,6 +172,11 @@ impl Context {
             slow_consumer_stats: Kinds { clients: counts.slow_consumers, ..Kinds::default() },
             stale_connection_stats: Kinds { clients: counts.stale_connections, ..Kinds::default() },
         }))
+    }
+
+    /// When the first certificate of the server expires, in seconds since 1970.
+    pub(super) fn certificate_end(&self) -> Option<u64> {
+        self.subject.acceptor.as_ref()?.expires()?.try_into().ok()
     }
 
     /// Subscriptions of all accounts.
