@@ -4,6 +4,7 @@
 //! turn, so that however much is reported, messages wait no longer.
 
 use super::Broker;
+use super::auth::User;
 use super::client::{Client, Label, State, Traffic};
 use super::counts::{Counts, traffic_of};
 use super::deliver::Local;
@@ -13,6 +14,7 @@ use crate::interest::AccountId;
 use crate::interest::cache::Figures;
 use crate::wire::subject;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Connections, or subscriptions, in one piece of an answer.
 const PIECE: usize = 512;
@@ -85,7 +87,7 @@ pub struct Totals {
 }
 
 /// The figures of one connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Row {
     /// Its key at its worker.
     pub key: u32,
@@ -109,6 +111,8 @@ pub struct Row {
     pub subs: usize,
     /// The account it is bound to.
     pub account: AccountId,
+    /// Who it is, where clients have to say so.
+    pub user: Option<Arc<User>>,
     /// Version and cipher suite, if it uses TLS.
     pub tls: Option<(&'static str, &'static str)>,
 }
@@ -177,6 +181,7 @@ impl Row {
             traffic: client.traffic,
             subs: client.sids.len(),
             account: client.account,
+            user: client.access.as_ref().and_then(|access| access.user.clone()),
             tls: match &client.security {
                 Security::Up(secured) => Some((secured.version, secured.cipher)),
                 Security::Plain | Security::Awaited(_) => None,
@@ -242,18 +247,6 @@ impl Inquiry {
                 (Piece::Subscriptions(found, rows), self.at >= local.subs.slots())
             }
         }
-    }
-}
-
-#[cfg(test)]
-pub mod tests {
-    //! Rows to test with.
-
-    use super::*;
-
-    /// A connection without any traffic.
-    pub fn row(cid: u64) -> Row {
-        Row::new(0, &Client::new("127.0.0.1:5".parse().unwrap(), cid, 1000, 0, 0))
     }
 }
 
@@ -340,5 +333,17 @@ impl Local {
         text.extend_from_slice(sub.sid.bytes());
         let (cid, account, delivered, max) = (client.cid, client.account, sub.delivered, sub.max);
         Some(SubRow { cid, account, delivered, max, text, subject_bytes, queue_bytes })
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    //! Rows to test with.
+
+    use super::*;
+
+    /// A connection without any traffic.
+    pub fn row(cid: u64) -> Row {
+        Row::new(0, &Client::new("127.0.0.1:5".parse().unwrap(), cid, 1000, 0, 0))
     }
 }

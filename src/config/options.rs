@@ -9,8 +9,8 @@ use super::authorization::Authorization;
 use super::table;
 use super::tls::{TlsFlags, TlsSettings};
 use super::value::{Kind, Value, go_duration};
-use crate::wire::Secret;
 use crate::log::{Destination, Quoted, Rotation, Settings};
+use crate::wire::Secret;
 
 /// An address that others are told.
 #[derive(Clone, Debug, PartialEq, Eq)]

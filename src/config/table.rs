@@ -68,8 +68,15 @@ pub enum Group {
 
 impl Group {
     /// Every group in the order shown.
-    pub const ALL: [Group; 7] =
-        [Group::Server, Group::Logging, Group::Security, Group::Monitoring, Group::Limits, Group::Access, Group::Common];
+    pub const ALL: [Group; 7] = [
+        Group::Server,
+        Group::Logging,
+        Group::Security,
+        Group::Monitoring,
+        Group::Limits,
+        Group::Access,
+        Group::Common,
+    ];
 
     /// The heading in `--help`.
     pub fn title(self) -> &'static str {

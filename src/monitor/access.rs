@@ -53,7 +53,13 @@ mod tests {
             ..Options::default()
         };
         let access = Access::new(&options);
-        for good in ["Bearer s3cret", "bearer  s3cret", "Basic bWU6cGFzczp3b3Jk", "Basic bWU6cGFzczp3b3Jk==", "BASIC bWU6cGFzczp3b3Jk"] {
+        for good in [
+            "Bearer s3cret",
+            "bearer  s3cret",
+            "Basic bWU6cGFzczp3b3Jk",
+            "Basic bWU6cGFzczp3b3Jk==",
+            "BASIC bWU6cGFzczp3b3Jk",
+        ] {
             assert!(access.allows(Some(good)), "{good}");
         }
         for bad in ["", "s3cret", "Bearer", "Bearer s3cre", "Bearer s3cret2", "Basic s3cret", "Basic bWU6cGFzczp3b3J"] {

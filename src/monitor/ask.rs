@@ -118,7 +118,6 @@ impl Workers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::report::Totals;
     use mio::{Poll, Token};
     use std::sync::mpsc::Sender;
 
@@ -140,7 +139,7 @@ mod tests {
     }
 
     fn say(answers: &Sender<(Piece, Turns)>) {
-        answers.send((Piece::Totals(Box::new(Totals::default())), Turns::default())).unwrap();
+        answers.send((Piece::Totals(Box::default()), Turns::default())).unwrap();
     }
 
     #[test]

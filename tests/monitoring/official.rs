@@ -260,3 +260,25 @@ fn connections_have_the_figures_and_the_order_of_the_official_server() {
         assert_eq!(shown(&pair.ours), shown(&pair.theirs), "{target}");
     }
 }
+
+#[test]
+fn users_are_shown_as_by_the_official_server() {
+    let Some(program) = reference_path() else { return };
+    let args = ["-m", "-1", "--user", "derek", "--pass", "s3cret"];
+    let shown = |server: &Monitored| {
+        let mut peer = Peer::open(server.process.address());
+        peer.send("CONNECT {\"verbose\":false,\"user\":\"derek\",\"pass\":\"s3cret\"}\r\n");
+        peer.round_trip();
+        let text = server.get("/connz?auth=1").text().to_owned();
+        assert!(text.contains("derek") && !text.contains("s3cret"), "{text}");
+        let connz = ["/connz?auth=1", "/connz", "/connz?user=derek&auth=1", "/connz?user=other"].map(|target| {
+            let connections = server.json(target)["connections"].clone();
+            let users = connections.as_array().unwrap().iter().map(|shown| shown["authorized_user"].clone());
+            users.collect::<Vec<_>>()
+        });
+        (connz, server.json("/varz")["auth_required"].clone())
+    };
+    let theirs = Monitored::of(Process::start_program(&program, &args));
+    let ours = Monitored::of(Process::start(&args));
+    assert_eq!(shown(&ours), shown(&theirs));
+}

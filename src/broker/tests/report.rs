@@ -164,7 +164,7 @@ fn a_connection_that_ends_while_it_is_reported_is_left_out() {
     let peer = world.client(0, "");
     let subs: String = (0..1000).map(|sub| format!("SUB s.{sub} {sub}\r\n")).collect();
     world.say(peer, &subs);
-    let row = rows(&world, None)[0];
+    let row = rows(&world, None).remove(0);
     let mut inquiry = Inquiry::new(Question::Details { connections: vec![(row.key, row.cid)], subs: true });
     assert!(!inquiry.step(&world.brokers[0]).1);
     world.end(peer);

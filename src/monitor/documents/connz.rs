@@ -5,10 +5,13 @@
 
 use super::{Answer, Context, is_zero, pretty, text};
 use crate::broker::Label;
+use crate::broker::auth::Name;
 use crate::broker::report::{Piece, Question, Row, SubRow};
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
 use crate::monitor::format::{go_micros, uptime};
 use crate::monitor::query::Query;
+use crate::wire::nkey;
+use crate::wire::redact::REDACTED;
 use serde::Serialize;
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
@@ -237,6 +240,8 @@ struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_cipher_suite: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    authorized_user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     subscriptions_list: Vec<String>,
@@ -282,6 +287,15 @@ impl Subscription {
     pub fn of_account(self, name: &str) -> Self {
         Self { account: Some(name.to_owned()), account_tag: Some(name.to_owned()), ..self }
     }
+}
+
+/// What a user is called; of one who came with a token nothing is told, because all have the same.
+fn user_name(row: &Row) -> Option<String> {
+    Some(match &row.user.as_ref()?.name {
+        Name::User(name) => name.clone(),
+        Name::Nkey(key) => nkey::encode(nkey::USER, key),
+        Name::Token => REDACTED.to_owned(),
+    })
 }
 
 impl Context {
@@ -339,7 +353,7 @@ impl Context {
                 if account.is_none_or(|account| closed.row.account == account) {
                     total += 1;
                     let end = End::Closed { stop_us: closed.stop_us, reason: closed.reason, record };
-                    entries.extend(Some(Entry { row: closed.row, end }).filter(|entry| is_meant(&entry.row)));
+                    entries.extend(Some(Entry { row: closed.row.clone(), end }).filter(|entry| is_meant(&entry.row)));
                 }
             }
         }
@@ -358,8 +372,7 @@ impl Context {
             total += if wanted.cid.is_some() { self.subject.shared.connections() } else { entries.len() - before };
         }
         if !wanted.user.is_empty() {
-            // Nobody has a name that was asked for.
-            entries.clear();
+            entries.retain(|entry| user_name(&entry.row).is_some_and(|name| name == wanted.user));
         }
         (entries, total)
     }
@@ -433,6 +446,7 @@ impl Context {
             version,
             tls_version: row.tls.map(|(version, _)| version),
             tls_cipher_suite: row.tls.map(|(_, cipher)| cipher),
+            authorized_user: user_name(row).filter(|_| wanted.auth),
             account: (wanted.auth && row.account != GLOBAL_ACCOUNT).then(|| account.to_owned()),
             subscriptions_list,
             subscriptions_list_detail,

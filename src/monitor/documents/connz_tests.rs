@@ -16,6 +16,7 @@ fn entry(cid: u64) -> Entry {
         traffic: Traffic::default(),
         subs: 0,
         account: GLOBAL_ACCOUNT,
+        user: None,
         tls: None,
     };
     Entry { row, end: End::Open(0) }

@@ -2,6 +2,7 @@
 
 use super::{Answer, Context, Nothing, is_zero, number, pretty};
 use crate::broker::NATS_VERSION;
+use crate::config::authorization::Authorization;
 use crate::config::tls::TIMEOUT;
 use crate::monitor::format::{timestamp, uptime};
 use crate::sys::usage;
@@ -28,7 +29,10 @@ struct Varz<'a> {
     http_port: u16,
     http_base_path: &'a str,
     https_port: u16,
-    auth_timeout: u64,
+    #[serde(serialize_with = "number")]
+    auth_timeout: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    auth_required: bool,
     #[serde(skip_serializing_if = "is_zero")]
     tls_required: bool,
     #[serde(skip_serializing_if = "is_zero")]
@@ -92,9 +96,6 @@ struct Kinds {
     leafs: u64,
 }
 
-/// Seconds that CONNECT may take, as the official server has them by default.
-const AUTH_TIMEOUT: u64 = 2;
-
 impl Context {
     pub(super) fn varz(&mut self) -> Answer {
         let sums = self.sums();
@@ -125,7 +126,8 @@ impl Context {
             http_port: port("http"),
             http_base_path: &options.http_base_path,
             https_port: port("https"),
-            auth_timeout: AUTH_TIMEOUT,
+            auth_timeout: options.authorization.timeout.unwrap_or(Authorization::TIMEOUT).as_secs_f64(),
+            auth_required: shared.auth(options).is_required(),
             tls_required: options.tls.is_some() && !options.allow_non_tls,
             tls_verify: tls.is_some_and(|tls| tls.verifies()),
             max_control_line: options.max_control_line,
