@@ -8,7 +8,7 @@
 //!  worker 0 ─ poll ─ sockets ─ broker ─┐           each worker: its own poll, connections, block pool, timers and
 //!  worker 1 ─ poll ─ sockets ─ broker ─┼─ mail     match cache; a connection lives and dies on one worker
 //!  worker n ─ poll ─ sockets ─ broker ─┘
-//!                         │
+//!                         │                             monitor ── HTTP; asks the workers by mail, answers with documents
 //!                    interest (one index for each account, behind a read-write lock)
 //! ```
 //!
@@ -52,6 +52,11 @@
 //! worker; it says that they are in force when each has taken them ([`server`], `reload`). A worker's options are its own
 //! until then, so what it does in one turn follows one file.
 //!
+//! **Monitoring.** [`monitor`] asks every worker by letter. A worker answers a piece a turn, 512 connections or
+//! subscriptions at most, so a report however large holds nobody up by more than a fraction of a millisecond. Messages
+//! are counted by their connection alone, which is touched anyway; whoever wants sums has the worker walk over its
+//! connections, so counting costs nothing that was not paid before.
+//!
 //! # Memory
 //!
 //! | what | bytes |
@@ -63,6 +68,8 @@
 //! | output | blocks of 8 KiB while there is any, at most `max_pending` for a connection |
 //! | partial operation | at most twice what has come of it, at most its own size |
 //! | match cache | up to 16,384 results and a million targets for a worker, given back when it is quiet |
+//! | closed connection | about 200 and its label, at most 4 MiB in all, and only with monitoring |
+//! | monitoring | 64 connections with 8 KiB of input at most, 16 MiB of answers and one answer more |
 //! | mailbox | 4 MiB and one read of each other worker |
 //!
 //! # Modules, top-down
@@ -71,6 +78,7 @@
 //! clock.
 //!
 //! - [`server`]: starts and stops everything; signals, reload, lame duck mode, what a service manager wants, `--signal`
+//! - [`monitor`]: documents over HTTP, metrics, the status page
 //! - [`reactor`]: worker loop, sockets with or without TLS, timers, mailboxes, listener
 //! - [`broker`]: sessions, publish, delivery, limits, what comes before a connection is secured, closing
 //! - [`interest`]: accounts, index of subscriptions, queue groups, match cache
@@ -99,6 +107,7 @@ pub mod config;
 pub mod interest;
 pub mod log;
 pub mod memory;
+pub mod monitor;
 pub mod reactor;
 pub mod server;
 #[allow(unsafe_code)]

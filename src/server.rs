@@ -11,11 +11,12 @@ mod watchdog;
 pub use attend::tell;
 pub use remote::signal;
 
-use crate::broker::{Broker, Identity, NATS_VERSION, Shared};
+use crate::broker::{Broker, Closed, Identity, NATS_VERSION, Shared};
 use crate::config::Options;
 use crate::log::{Log, Quoted};
+use crate::monitor::{self, Doors, Monitor};
 use crate::reactor::tls::Acceptor;
-use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, Worker};
+use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, Worker, host_port, listen, prepare};
 use crate::sys;
 use crate::wire::nkey;
 use certificates::Watch;
@@ -24,7 +25,7 @@ use mio::net::TcpListener;
 use ports_file::PortsFile;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -47,6 +48,9 @@ pub struct Server {
     /// Set when it is on its way out.
     lame_duck: Option<LameDuck>,
     ports_file: Option<PortsFile>,
+    monitor: Option<Monitor>,
+    /// Where monitoring is served over TCP.
+    monitor_place: Option<monitor::Place>,
 }
 
 /// Why a server could not start.
@@ -56,7 +60,7 @@ pub enum StartError {
     Listen {
         /// As configured, `host:port`.
         address: String,
-        /// What the system said, in the words of the official server, which scripts look for.
+        /// What the system said, see [`listen`].
         reason: String,
     },
     /// The server could not become the user it is to run as.
@@ -68,6 +72,8 @@ pub enum StartError {
     },
     /// TLS cannot be had as configured: which file or setting is wrong.
     Tls(String),
+    /// Monitoring cannot be served.
+    Monitoring(monitor::OpenError),
     /// A worker could not be set up.
     Worker(io::Error),
 }
@@ -76,10 +82,11 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Listen { address, reason } => {
-                write!(f, "Error listening on port: {address}, \"listen tcp{reason}\"")
+                write!(f, "Error listening on port: {address}, \"{reason}\"")
             }
             Self::User { who, reason } => write!(f, "Error becoming user {}: {reason}", Quoted(who.as_bytes())),
             Self::Tls(reason) => f.write_str(reason),
+            Self::Monitoring(error) => error.fmt(f),
             Self::Worker(error) => write!(f, "Error starting a worker: {error}"),
         }
     }
@@ -112,6 +119,7 @@ impl Server {
         announce(&id, &name, &options, warnings, &log);
         let watch = Watch::of(&options);
         let acceptor = Acceptor::build(&options).map_err(StartError::Tls)?;
+        let doors = Doors::open(&options, acceptor.is_some(), &log).map_err(StartError::Monitoring)?;
         let ((socket, address), host) = match passed {
             Some(passed) => {
                 let bound = adopt(passed).map_err(StartError::Worker)?;
@@ -119,7 +127,10 @@ impl Server {
                 let host = bound.1.ip().to_string();
                 (bound, host)
             }
-            None => (listen(&options)?, options.host.clone()),
+            None => {
+                let refused = |reason| StartError::Listen { address: host_port(&options.host, options.port), reason };
+                (listen(&options.host, options.port).map_err(refused)?, options.host.clone())
+            }
         };
         let identity = Identity { id, name, host, port: address.port() };
         if let Some(who) = &options.run_as {
@@ -131,22 +142,27 @@ impl Server {
             0 => default_workers(),
             chosen => chosen,
         };
-        let shared = Arc::new(Shared::new(identity, log, seed));
-        let options = Arc::new(options);
-        let (mailboxes, threads) = (Vec::new(), Vec::new());
+        let closed = if doors.is_some() { Closed::new(options.max_closed_clients) } else { Closed::default() };
+        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(closed));
         let mut server = Self {
             address,
-            options,
+            options: Arc::new(options),
             shared,
             acceptor,
             watch,
-            mailboxes,
+            mailboxes: Vec::new(),
             helper: None,
-            threads,
+            threads: Vec::new(),
             lame_duck: None,
             ports_file: None,
+            monitor: None,
+            monitor_place: doors.as_ref().and_then(Doors::place),
         };
-        server.start_workers(workers, Listener::new(socket)).map_err(StartError::Worker)?;
+        let clock = Clock::start();
+        server.start_workers(workers, Listener::new(socket), clock).map_err(StartError::Worker)?;
+        if let Some(doors) = doors {
+            server.start_monitor(doors, clock).map_err(StartError::Worker)?;
+        }
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
         server.announce_tls();
@@ -170,7 +186,8 @@ impl Server {
         let path = PortsFile::path(folder);
         let Options { tls, allow_non_tls, .. } = &*self.options;
         let scheme = if tls.is_some() && !allow_non_tls { "tls" } else { "nats" };
-        match PortsFile::write(path.clone(), scheme, self.address) {
+        let monitoring = self.monitor_place.map(|place| (place.scheme, place.address));
+        match PortsFile::write(path.clone(), (scheme, self.address), monitoring) {
             Ok(file) => self.ports_file = Some(file),
             Err(error) => {
                 let (path, reason) = (path.display(), sys::error_text(&error));
@@ -179,13 +196,24 @@ impl Server {
         }
     }
 
-    fn start_workers(&mut self, count: usize, listener: Listener) -> io::Result<()> {
+    fn start_monitor(&mut self, doors: Doors, clock: Clock) -> io::Result<()> {
+        let subject = monitor::Subject {
+            shared: Arc::clone(&self.shared),
+            options: Arc::clone(&self.options),
+            acceptor: self.acceptor.clone(),
+            mailboxes: self.mailboxes.clone(),
+            clock,
+        };
+        self.monitor = Some(Monitor::start(doors, subject)?);
+        Ok(())
+    }
+
+    fn start_workers(&mut self, count: usize, listener: Listener, clock: Clock) -> io::Result<()> {
         let (polls, mailboxes): (Vec<_>, Vec<_>) =
             (0..count).map(|_| Worker::prepare()).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         self.mailboxes = mailboxes;
         let helper = Helper::new(self.mailboxes.clone());
         self.helper = Some(Arc::clone(&helper));
-        let clock = Clock::start();
         let mut listener = Some(listener);
         for (number, poll) in polls.into_iter().enumerate() {
             let (shared, options) = (Arc::clone(&self.shared), Arc::clone(&self.options));
@@ -204,6 +232,11 @@ impl Server {
         self.address
     }
 
+    /// Where monitoring is served over TCP, if it is.
+    pub fn monitor_addr(&self) -> Option<SocketAddr> {
+        self.monitor_place.map(|place| place.address)
+    }
+
     /// What the workers share: identity, interest, counts.
     pub fn shared(&self) -> &Shared {
         &self.shared
@@ -211,6 +244,7 @@ impl Server {
 
     /// Closes all connections and ends the workers; returns when they have ended.
     pub fn shutdown(&mut self) {
+        self.monitor = None;
         self.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::ShutDown));
         for thread in self.threads.drain(..) {
             // A worker that panicked has ended too.
@@ -243,35 +277,8 @@ pub fn version() -> String {
     format!("midge: v{} (NATS {NATS_VERSION})", env!("CARGO_PKG_VERSION"))
 }
 
-fn listen(options: &Options) -> Result<(TcpListener, SocketAddr), StartError> {
-    let address = host_port(&options.host, options.port);
-    let host = options.host.trim_start_matches('[').trim_end_matches(']');
-    let candidates = match (host, options.port).to_socket_addrs() {
-        Ok(candidates) => candidates,
-        Err(_) => return Err(StartError::Listen { address, reason: format!(": lookup {host}: no such host") }),
-    };
-    let mut refused = String::new();
-    for candidate in candidates {
-        match bind(candidate) {
-            Ok(bound) => return Ok(bound),
-            Err(error) => refused = sys::error_text(&error),
-        }
-    }
-    Err(StartError::Listen { reason: format!(" {address}: bind: {refused}"), address })
-}
-
-fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    prepare(TcpListener::bind(address)?)
-}
-
 fn adopt(passed: std::net::TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
     prepare(TcpListener::from_std(passed))
-}
-
-fn prepare(socket: TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
-    sys::sockets::prepare_accepted(&socket)?;
-    let bound = socket.local_addr()?;
-    Ok((socket, bound))
 }
 
 fn announce(id: &str, name: &str, options: &Options, warnings: &[String], log: &Log) {
@@ -293,11 +300,6 @@ fn announce(id: &str, name: &str, options: &Options, warnings: &[String], log: &
             "Maximum payloads over 8.00 MB are generally discouraged and could lead to poor performance"
         ));
     }
-}
-
-/// `host:port`, with brackets around an IPv6 host.
-fn host_port(host: &str, port: u16) -> String {
-    if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// Half the cores, because the kernel's side of the network needs the other half: on two cores one worker measured
@@ -328,12 +330,5 @@ mod tests {
     fn ids_look_like_public_server_keys() {
         let (one, two) = (server_id().unwrap(), server_id().unwrap());
         assert!(one.starts_with('N') && one.len() == 56 && one != two, "{one}");
-    }
-
-    #[test]
-    fn hosts_are_bracketed_when_they_need_it() {
-        assert_eq!(host_port("::", 4222), "[::]:4222");
-        assert_eq!(host_port("[::1]", 4222), "[::1]:4222");
-        assert_eq!(host_port("0.0.0.0", 4222), "0.0.0.0:4222");
     }
 }

@@ -48,12 +48,12 @@ fn a_file_is_used_and_flags_count_more() {
 #[test]
 fn a_checked_file_is_valid_or_not() {
     let folder = Folder::new();
-    let good = folder.write("good.conf", "port: 1\nhttp: 8222\njetstream: on");
+    let good = folder.write("good.conf", "port: 1\ngateway: {}\njetstream: on");
     let output = run_to_end(&["-t", "-c", &good]);
     assert_eq!(output.status.code(), Some(0));
     let warned = |line, key| format!("{good}:{line}:1: \"{key}\" is not supported and is ignored\n");
     let expected =
-        format!("{}{}midge: configuration file {good} is valid\n", warned(2, "http"), warned(3, "jetstream"));
+        format!("{}{}midge: configuration file {good} is valid\n", warned(2, "gateway"), warned(3, "jetstream"));
     assert_eq!(text(&output), expected);
     let bad = folder.write("bad.conf", "zork: 1\naccounts { A { users [ {user: u, pass: s3cret} ] } }\nport: s3cret");
     let expected = format!(

@@ -51,7 +51,7 @@ impl Due {
 }
 
 /// What has gone through a connection: messages, and bytes of headers and payload.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Messages published.
     pub in_messages: u64,
@@ -61,6 +61,15 @@ pub struct Traffic {
     pub out_messages: u64,
     /// Their bytes.
     pub out_bytes: u64,
+}
+
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.in_messages += other.in_messages;
+        self.in_bytes += other.in_bytes;
+        self.out_messages += other.out_messages;
+        self.out_bytes += other.out_bytes;
+    }
 }
 
 /// An operation that has not come whole yet.
@@ -108,7 +117,7 @@ pub struct Publisher {
 }
 
 /// What a client says of itself that is only for people.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Label {
     /// Library version.
     pub version: String,
@@ -168,8 +177,14 @@ pub struct Client {
     pub armed: u64,
     /// The last PUB, SUB, UNSUB or PING.
     pub active_at: u64,
-    /// The last PING sent to it.
-    pub pinged_at: u64,
+    /// When it came, in microseconds.
+    pub opened_us: u64,
+    /// The last PING sent to it, in microseconds; 0 before the first one.
+    pub pinged_us: u64,
+    /// The last round trip measured, in microseconds; 0 before the first one.
+    pub round_trip_us: u32,
+    /// How often a receiver has held it back.
+    pub stalls: u32,
     /// The last fan-out it was found in.
     pub fan_out_mark: u32,
     /// PINGs since the last PONG.
@@ -199,7 +214,7 @@ pub const LAST: u32 = u32::MAX;
 
 impl Client {
     /// A connection as it is before CONNECT.
-    pub fn new(peer: SocketAddr, cid: u64, now: u64, ping_at: u64, look_from: usize) -> Self {
+    pub fn new(peer: SocketAddr, cid: u64, now_us: u64, ping_at: u64, look_from: usize) -> Self {
         let implied = Connect::default();
         Self {
             out: Chain::default(),
@@ -224,8 +239,11 @@ impl Client {
             write_mark: 0,
             due: Due { ping: ping_at, stall: NEVER, write: NEVER, close: NEVER, handshake: NEVER, auth: NEVER },
             armed: NEVER,
-            active_at: now,
-            pinged_at: 0,
+            active_at: now_us / 1000,
+            opened_us: now_us,
+            pinged_us: 0,
+            round_trip_us: 0,
+            stalls: 0,
             fan_out_mark: 0,
             pings_out: 0,
             sids: Sids::default(),
@@ -243,6 +261,11 @@ impl Client {
     #[inline]
     pub fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    /// Its round trip began at this time and has just ended.
+    pub fn note_round_trip(&mut self, began_us: u64, now_us: u64) {
+        self.round_trip_us = u32::try_from(now_us.saturating_sub(began_us)).unwrap_or(u32::MAX).max(1);
     }
 
     /// True if it takes an INFO that it did not ask for: it says so in CONNECT, and has had the answer to that.

@@ -30,10 +30,13 @@ impl Local {
                 return;
             }
         }
-        let client = &mut self.clients[key as usize];
+        let client = &self.clients[key as usize];
         if self.shared.log.debug_on() {
             self.shared.log.debug(format_args!("{client} - Client connection closed: {}", reason.text()));
         }
+        self.counts.close(reason);
+        self.keep_record(key, reason);
+        let client = &mut self.clients[key as usize];
         client.state = State::Flushing(reason, FLUSHES_MAX);
         client.write_mark = client.written;
         client.due.write = NEVER;
@@ -75,6 +78,7 @@ impl Local {
     pub(super) fn drop_now(&mut self, key: u32) {
         let client = &mut self.clients[key as usize];
         if client.state != State::Gone {
+            self.counts.discard(client);
             client.state = State::Gone;
             self.pool.clear(&mut client.out);
             self.actions.push(Action::Drop(key));

@@ -1,6 +1,7 @@
 //! The connections of one worker and what is queued to them.
 
 use super::client::{CLEAN, Client, LAST, Publisher, State};
+use super::counts::Counts;
 use super::leaving::Leaving;
 use super::mail::{Batch, Entry, Mail};
 use super::reason::Reason;
@@ -74,6 +75,8 @@ pub struct Local {
     pub(super) options: Arc<Options>,
     pub(super) worker: u8,
     pub(super) now: u64,
+    /// The same time in microseconds.
+    pub(super) now_us: u64,
     pub(super) clients: Slab<Client>,
     pub(super) subs: Subs,
     pub(super) pool: Pool,
@@ -91,9 +94,7 @@ pub struct Local {
     pub(super) stall_bytes: usize,
     pending_max: usize,
     pub(super) trace: bool,
-    pub(super) slow_consumers: u64,
-    pub(super) stalls: u64,
-    pub(super) stale_connections: u64,
+    pub(super) counts: Counts,
     /// Connections whose subscriptions are being removed.
     pub(super) leaving: Vec<Leaving>,
     /// Counts connections of this worker that began to close or were held back: what ends a run of publishes.
@@ -107,6 +108,7 @@ impl Local {
         Self {
             worker,
             now: 0,
+            now_us: 0,
             clients: Slab::new(),
             subs: Subs::new(worker, shared.interest.subject_hash()),
             pool: Pool::default(),
@@ -119,9 +121,7 @@ impl Local {
             stall_bytes: super::stall::threshold(&options),
             pending_max: options.max_pending,
             trace: shared.log.trace_on(),
-            slow_consumers: 0,
-            stalls: 0,
-            stale_connections: 0,
+            counts: Counts::default(),
             leaving: Vec::new(),
             disturbances: 0,
             fan_outs: 0,
@@ -172,6 +172,7 @@ impl Local {
             return false;
         }
         if self.clients[key as usize].out.bytes() >= self.look_from() && !self.admit(key, from) {
+            self.counts.refused += 1;
             return false;
         }
         let Self { subs, clients, pool, .. } = self;
@@ -391,6 +392,7 @@ impl Local {
             }
         }
         let client = &mut self.clients[key as usize];
+        self.counts.discard(client);
         client.state = State::Gone;
         self.pool.clear(&mut client.out);
         if !self.is_leaving(key) {
@@ -399,7 +401,8 @@ impl Local {
     }
 
     pub(super) fn remove_client(&mut self, key: u32) {
-        self.clients.remove(key as usize);
+        let client = self.clients.remove(key as usize);
+        self.counts.keep(&client);
         if self.clients.is_empty() {
             self.clients = Slab::new();
         }
@@ -417,7 +420,7 @@ impl Local {
             self.shared
                 .log
                 .info(format_args!("{client} - Slow Consumer Detected: MaxPending of {pending_max} Exceeded"));
-            self.slow_consumers += 1;
+            self.counts.slow_consumers += 1;
             self.close(key, Reason::SlowConsumerPendingBytes, None);
         }
     }

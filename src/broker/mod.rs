@@ -7,7 +7,9 @@
 pub mod auth;
 mod chores;
 mod client;
+mod closed;
 mod closing;
+mod counts;
 mod deliver;
 mod fan_out;
 mod lame_duck;
@@ -17,6 +19,7 @@ mod publish;
 mod random;
 mod reason;
 mod reload;
+pub mod report;
 mod security;
 mod session;
 mod stall;
@@ -27,7 +30,9 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Client, NEVER, Publisher, State, Traffic};
+pub use client::{Client, Label, NEVER, Publisher, State, Traffic};
+pub use closed::{Closed, Record, Records};
+pub use counts::{Counts, Cut};
 pub use deliver::Local;
 pub use mail::Mail;
 pub use reason::Reason;
@@ -82,6 +87,8 @@ pub struct Shared {
     connections: AtomicUsize,
     /// TLS connections of this second.
     connection_rate: ConnectionRate,
+    /// Records of those that were closed.
+    pub closed: Closed,
 }
 
 impl Shared {
@@ -96,6 +103,7 @@ impl Shared {
             last_cid: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             connection_rate: ConnectionRate::default(),
+            closed: Closed::default(),
         }
     }
 
@@ -116,9 +124,19 @@ impl Shared {
         }
     }
 
+    /// The same with records of closed connections.
+    pub fn with_closed(self, closed: Closed) -> Self {
+        Self { closed, ..self }
+    }
+
     /// Open connections of all workers.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Connections accepted since the start.
+    pub fn connections_total(&self) -> usize {
+        self.last_cid.load(Ordering::Relaxed)
     }
 
     /// The first INFO of a connection.
@@ -243,7 +261,13 @@ impl Broker {
 
     /// Sets the time, in milliseconds since any fixed point; to be called once a turn.
     pub fn set_now(&mut self, now: u64) {
-        self.local.now = now;
+        self.set_now_us(now * 1000);
+    }
+
+    /// The same in microseconds, which round trips are measured in.
+    pub fn set_now_us(&mut self, now_us: u64) {
+        self.local.now = now_us / 1000;
+        self.local.now_us = now_us;
     }
 
     /// A new connection. It may be refused, which the peer is told in the usual way. Where there is TLS, the owner says with
@@ -255,7 +279,7 @@ impl Broker {
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let now = self.local.now;
         let ping_at = now + self.local.options.ping_interval.as_millis() as u64;
-        let mut client = Client::new(peer, cid, now, ping_at, self.local.look_from());
+        let mut client = Client::new(peer, cid, self.local.now_us, ping_at, self.local.look_from());
         client.security = Security::at_first(&self.local.options);
         let withholds = client.security.withholds();
         let key = self.local.clients.insert(client) as u32;

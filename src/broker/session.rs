@@ -245,7 +245,7 @@ impl Broker {
             Op::Subscribe { subject, queue, sid } => self.subscribe(key, subject, queue, sid),
             Op::Unsubscribe { sid, max } => self.unsubscribe(key, sid, max),
             Op::Ping => self.ping(key),
-            Op::Pong => self.local.clients[key as usize].pings_out = 0,
+            Op::Pong => self.pong(key),
             Op::Connect(document) => self.connect(key, document),
             Op::Info(document) => self.info(key, document),
             Op::Publish(_) | Op::Okay => {}
@@ -379,12 +379,25 @@ impl Broker {
     fn ping(&mut self, key: u32) {
         self.local.trace_out(key, "PONG");
         self.local.send(key, [b"PONG\r\n"]);
+        let now_us = self.local.now_us;
         let client = &mut self.local.clients[key as usize];
+        // The first one follows the INFO that greeted it: a round trip from then to now.
+        if client.round_trip_us == 0 {
+            client.note_round_trip(client.opened_us, now_us);
+        }
         if client.is_open() && client.connected && !std::mem::replace(&mut client.informed, client.connected) {
             if client.protocol == 0 {
                 return;
             }
             self.send_info(key, Occasion::Answer);
+        }
+    }
+
+    fn pong(&mut self, key: u32) {
+        let now_us = self.local.now_us;
+        let client = &mut self.local.clients[key as usize];
+        if std::mem::take(&mut client.pings_out) > 0 {
+            client.note_round_trip(client.pinged_us, now_us);
         }
     }
 

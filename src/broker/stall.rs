@@ -54,7 +54,6 @@ impl Local {
             if stall.waiting.is_empty() {
                 stall.written_mark = written;
                 client.due.stall = self.now + LOOK_MS;
-                self.stalls += 1;
             }
             stall.waiting.push(from);
             self.tell(from, Mail::Hold);
@@ -119,6 +118,8 @@ impl Local {
         if let Some(client) = self.clients.get_mut(publisher.key as usize).filter(|client| client.cid == publisher.cid)
         {
             client.held_by += 1;
+            client.stalls = client.stalls.saturating_add(1);
+            self.counts.stalls += 1;
             self.disturbances += 1;
         }
     }

@@ -61,7 +61,12 @@ impl Subs {
         self.slots.get_mut(target.slot as usize).filter(|sub| sub.generation == target.generation())
     }
 
-    /// The subscription in a slot, if there is one.
+    /// Slots there are, used or free.
+    pub fn slots(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    /// The subscription in a slot, if it is used.
     pub fn get_slot(&self, slot: u32) -> Option<&Sub> {
         self.slots.get(slot as usize)
     }

@@ -22,6 +22,7 @@ mod operations;
 mod permissions;
 mod recheck;
 mod reload;
+mod report;
 mod security;
 mod timing;
 mod world;

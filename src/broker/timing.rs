@@ -57,7 +57,7 @@ impl Local {
             bytes.div_ceil(crate::memory::BLOCK_BYTES as u64),
             client.out.bytes(),
         ));
-        self.slow_consumers += 1;
+        self.counts.slow_consumers += 1;
         if retries {
             return self.blocked(key);
         }
@@ -70,7 +70,7 @@ impl Local {
         let base = interval.min(FIRST_PING_MS);
         let client = &mut self.clients[key as usize];
         client.due.ping = self.now + base + base * jitter / 5000;
-        client.pinged_at = 0;
+        client.pinged_us = 0;
         self.rearm(key);
     }
 
@@ -93,7 +93,7 @@ impl Local {
         }
         // What a held publisher sends, its PONG included, is not read.
         let active = client.held_by > 0 || now - client.active_at < interval;
-        if client.pinged_at != 0 && active && now - client.pinged_at < ROUND_TRIP_MS {
+        if client.pinged_us != 0 && active && now - client.pinged_us / 1000 < ROUND_TRIP_MS {
             return;
         }
         if self.shared.log.debug_on() {
@@ -103,11 +103,11 @@ impl Local {
             if self.shared.log.debug_on() {
                 self.shared.log.debug(format_args!("{client} - Stale Client Connection - Closing"));
             }
-            self.stale_connections += 1;
+            self.counts.stale_connections += 1;
             return self.close(key, Reason::StaleConnection, Some(ProtocolError::Stale));
         }
         client.pings_out += 1;
-        client.pinged_at = now.max(1);
+        client.pinged_us = self.now_us.max(1);
         self.trace_out(key, "PING");
         self.send(key, [b"PING\r\n"]);
     }

@@ -1,8 +1,9 @@
 //! What the data of a file is as a value of an option.
 
-use super::lang::{Data, Entry, Item};
+use super::lang::{Data, Entry};
 use super::report::Report;
 use super::value::{Fault, Kind, Value};
+use crate::wire::Secret;
 
 /// The value of `entry` for an option of this kind.
 ///
@@ -28,9 +29,14 @@ fn from_data(kind: Kind, data: &Data) -> Result<Value, String> {
         (Kind::Switch, Data::Switch(on)) => return Ok(Value::Switch(*on)),
         (Kind::Integer, Data::Integer(number)) => return Ok(Value::Integer(*number)),
         (Kind::Text | Kind::Path, Data::Text(text)) => return Ok(Value::Text(text.clone())),
+        (Kind::Secret, Data::Text(text)) => return Ok(Value::Secret(Secret::from(text.as_str()))),
+        (Kind::Pairs, Data::Map(map)) => {
+            let pair = |entry: &Entry| Ok((entry.key.clone(), text_of(&entry.data, "map")?));
+            return map.entries().map(pair).collect::<Result<_, _>>().map(Value::Pairs);
+        }
         (Kind::Texts, Data::Text(text)) => return Ok(Value::Texts(vec![text.clone()])),
         (Kind::Texts, Data::List(items)) => {
-            return items.iter().map(text_of).collect::<Result<_, _>>().map(Value::Texts);
+            return items.iter().map(|item| text_of(&item.data, "array")).collect::<Result<_, _>>().map(Value::Texts);
         }
         (Kind::Seconds, Data::Integer(seconds)) => return seconds_value(&seconds.to_string()),
         (Kind::Seconds, Data::Float(seconds)) => return seconds_value(&seconds.to_string()),
@@ -51,9 +57,10 @@ fn from_data(kind: Kind, data: &Data) -> Result<Value, String> {
     Err(format!("expected {}, got {}", kind.noun(), data.kind()))
 }
 
-fn text_of(item: &Item) -> Result<String, String> {
-    match &item.data {
+/// The text that stands in a list or map.
+fn text_of(data: &Data, container: &str) -> Result<String, String> {
+    match data {
         Data::Text(text) => Ok(text.clone()),
-        other => Err(format!("expected strings in the array, got {}", other.kind())),
+        other => Err(format!("expected strings in the {container}, got {}", other.kind())),
     }
 }

@@ -5,6 +5,7 @@ use crate::config::table::{Effect, OPTIONS};
 use crate::config::tests::NOTHING;
 use crate::config::unsupported::MISSING;
 use crate::config::value::{Kind, Value};
+use crate::wire::Secret;
 
 /// What a file makes of the default options.
 fn read_text(text: &str) -> (Options, Report) {
@@ -77,6 +78,8 @@ fn every_key_in_every_case_can_be_written_and_read_back() {
             Kind::Text | Kind::Path => ("'some where'", Value::Text("some where".into())),
             Kind::Texts => ("[a, b]", Value::Texts(vec!["a".into(), "b".into()])),
             Kind::Duration | Kind::Seconds => ("\"45.5s\"", Value::Duration(std::time::Duration::from_millis(45_500))),
+            Kind::Pairs => ("{a: b}", Value::Pairs(vec![("a".into(), "b".into())])),
+            Kind::Secret => ("s3cret", Value::Secret(Secret::from("s3cret"))),
             Kind::Address => ("\"[::1]:-1\"", Value::Address(Some("::1".into()), -1)),
         };
         for key in spec.keys {

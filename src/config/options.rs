@@ -10,6 +10,7 @@ use super::table;
 use super::tls::{TlsFlags, TlsSettings};
 use super::value::{Kind, Value, go_duration};
 use crate::log::{Destination, Quoted, Rotation, Settings};
+use crate::wire::Secret;
 
 /// An address that others are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,28 @@ pub struct Options {
     pub server_name: Option<String>,
     /// The address that clients are told instead of the one listened on.
     pub client_advertise: Option<Advertised>,
+    /// The host to listen on for monitoring; None means the one for clients.
+    pub http_host: Option<String>,
+    /// The port to listen on for monitoring; 0 picks a free one, None means that there is none.
+    pub http_port: Option<u16>,
+    /// The same for monitoring with TLS.
+    pub https_port: Option<u16>,
+    /// The file name of a socket for monitoring.
+    pub http_socket: Option<PathBuf>,
+    /// What stands before the path of every monitoring document, with slashes or without.
+    pub http_base_path: String,
+    /// A token that opens the monitoring documents.
+    pub http_token: Option<Secret>,
+    /// The name that goes with the password.
+    pub http_user: Option<String>,
+    /// A password that opens the monitoring documents.
+    pub http_password: Option<Secret>,
+    /// The most records of closed connections.
+    pub max_closed_clients: usize,
+    /// What the operator calls this server, shown by monitoring.
+    pub server_tags: Vec<String>,
+    /// More about this server, shown by monitoring.
+    pub server_metadata: Vec<(String, String)>,
     /// Where to write the process id.
     pub pid_file: Option<PathBuf>,
     /// The user to become once the sockets are open, perhaps with `:` and a group.
@@ -161,6 +184,17 @@ impl Options {
         allow_non_tls: false,
         server_name: None,
         client_advertise: None,
+        http_host: None,
+        http_port: None,
+        https_port: None,
+        http_socket: None,
+        http_base_path: String::new(),
+        http_token: None,
+        http_user: None,
+        http_password: None,
+        max_closed_clients: 0,
+        server_tags: Vec::new(),
+        server_metadata: Vec::new(),
         pid_file: None,
         run_as: None,
         ports_file_dir: None,
@@ -238,7 +272,15 @@ impl Options {
                 "lame duck grace period ({grace}) should be strictly lower than lame duck duration ({duration})"
             ));
         }
+        if self.http_user.is_some() != self.http_password.is_some() {
+            return Err("http_user and http_password must be set together".to_owned());
+        }
         self.authorization.check()
+    }
+
+    /// True if monitoring is wanted in any way.
+    pub fn monitors(&self) -> bool {
+        self.http_port.is_some() || self.https_port.is_some() || self.http_socket.is_some()
     }
 }
 

@@ -6,6 +6,7 @@ use super::table::{Effect, Group, OPTIONS, Reload};
 use super::tls::TlsFlags;
 use super::value::{Kind, Value};
 use super::*;
+use crate::wire::Secret;
 
 /// No environment and no files.
 pub(in crate::config) const NOTHING: Outside<'static> =
@@ -40,6 +41,17 @@ fn the_defaults_are_the_official_ones() {
         port: 4222,
         server_name: None,
         client_advertise: None,
+        http_host: None,
+        http_port: None,
+        https_port: None,
+        http_socket: None,
+        http_base_path: String::new(),
+        http_token: None,
+        http_user: None,
+        http_password: None,
+        max_closed_clients: 10_000,
+        server_tags: Vec::new(),
+        server_metadata: Vec::new(),
         pid_file: None,
         run_as: None,
         ports_file_dir: None,
@@ -413,8 +425,10 @@ fn what_is_put_in_can_be_read_back() {
             Kind::Text if spec.keys == ["write_timeout"] => vec![Value::Text("retry".into())],
             Kind::Text | Kind::Path => vec![Value::Text("somewhere".into())],
             Kind::Duration | Kind::Seconds => vec![Value::Duration(std::time::Duration::from_millis(45_500))],
-            Kind::Texts => vec![Value::Texts(vec!["a".into(), "b".into()])],
             Kind::Address => vec![Value::Address(Some("::1".into()), -1), Value::Address(Some("h".into()), 5)],
+            Kind::Texts => vec![Value::Texts(vec!["a".into(), "b".into()])],
+            Kind::Pairs => vec![Value::Pairs(vec![("a".into(), "b".into())])],
+            Kind::Secret => vec![Value::Secret(Secret::from("s3cret"))],
         };
         let mut options = Options::default();
         for value in values {
@@ -511,6 +525,10 @@ fn a_reload_knows_each_option_that_changed() {
             Some(Value::Integer(number)) => Value::Integer(number + 1),
             Some(Value::Duration(time)) => Value::Duration(time + Duration::from_millis(1)),
             Some(Value::Text(text)) if text == "default" => Value::Text("retry".into()),
+            Some(Value::Address(..)) => Value::Address(Some("other".into()), 0),
+            Some(Value::Texts(_)) => Value::Texts(vec!["other".into()]),
+            Some(Value::Pairs(_)) => Value::Pairs(vec![("other".into(), "text".into())]),
+            _ if spec.kind == Kind::Secret => Value::Secret(Secret::from("other")),
             _ => Value::Text("other".into()),
         };
         let mut new = old.clone();

@@ -37,11 +37,7 @@ pub const MISSING: &[Missing] = &[
     Missing { keys: &["websocket", "ws"], danger: "" },
     Missing { keys: &["leafnodes", "leaf"], danger: "" },
     Missing { keys: &["cluster"], danger: "" },
-    Missing {
-        keys: &["http", "https", "http_port", "monitor_port", "https_port", "http_base_path", "max_closed_clients"],
-        danger: "",
-    },
-    Missing { keys: &["server_tags", "server_metadata", "feature_flags"], danger: "" },
+    Missing { keys: &["feature_flags"], danger: "" },
     Missing { keys: &["prof_port", "prof_block_rate", "proxy_protocol"], danger: "" },
     Missing { keys: &["no_system_account", "no_system", "no_sys_acc", "mappings", "maps"], danger: "" },
     Missing { keys: &["disable_sublist_cache", "no_sublist_cache"], danger: "" },

@@ -1,5 +1,6 @@
 //! The kinds of option values and how Go writes them.
 
+use crate::wire::Secret;
 use std::fmt;
 use std::time::Duration;
 
@@ -22,6 +23,10 @@ pub enum Kind {
     Address,
     /// Texts: one, or a list of them; as a flag, separated by commas.
     Texts,
+    /// Names, each with a text. Only a file can have them.
+    Pairs,
+    /// A text that is never shown.
+    Secret,
 }
 
 /// A value of an option, not yet checked against what that option allows.
@@ -39,6 +44,10 @@ pub enum Value {
     Address(Option<String>, i64),
     /// Of [`Kind::Texts`].
     Texts(Vec<String>),
+    /// Of [`Kind::Pairs`].
+    Pairs(Vec<(String, String)>),
+    /// Of [`Kind::Secret`].
+    Secret(Secret),
 }
 
 impl Value {
@@ -107,6 +116,28 @@ impl Value {
             _ => Err("expected texts".to_owned()),
         }
     }
+
+    /// The names and texts in it.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn pairs(self) -> Result<Vec<(String, String)>, String> {
+        match self {
+            Value::Pairs(pairs) => Ok(pairs),
+            _ => Err("expected names and texts".to_owned()),
+        }
+    }
+
+    /// The secret in it.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn secret(self) -> Result<Secret, String> {
+        match self {
+            Value::Secret(secret) => Ok(secret),
+            _ => Err("expected a text".to_owned()),
+        }
+    }
 }
 
 impl fmt::Display for Value {
@@ -118,6 +149,11 @@ impl fmt::Display for Value {
             Value::Text(text) => f.write_str(text),
             Value::Texts(texts) => write!(f, "[{}]", texts.join(" ")),
             Value::Duration(time) => f.write_str(&go_duration(*time)),
+            Value::Pairs(pairs) => {
+                let pairs: Vec<String> = pairs.iter().map(|(name, text)| format!("{name}:{text}")).collect();
+                write!(f, "map[{}]", pairs.join(" "))
+            }
+            Value::Secret(secret) => write!(f, "{secret:?}"),
             Value::Address(None, port) => write!(f, "{port}"),
             Value::Address(Some(host), port) => write!(f, "{host}:{port}"),
         }
@@ -161,6 +197,8 @@ impl Kind {
                 let texts = text.split(',').map(|text| text.trim().to_owned());
                 Value::Texts(texts.filter(|text| !text.is_empty()).collect())
             }
+            Kind::Pairs => return Err(Fault::Syntax),
+            Kind::Secret => Value::Secret(text.into()),
         })
     }
 
@@ -169,11 +207,12 @@ impl Kind {
         match self {
             Kind::Switch => "a boolean",
             Kind::Integer => "an integer",
-            Kind::Text | Kind::Path => "a string",
+            Kind::Text | Kind::Path | Kind::Secret => "a string",
             Kind::Duration => "a duration",
             Kind::Seconds => "seconds or a duration",
             Kind::Address => "a port or \"host:port\"",
             Kind::Texts => "a string or an array of strings",
+            Kind::Pairs => "a map of strings",
         }
     }
 
@@ -182,11 +221,12 @@ impl Kind {
         match self {
             Kind::Switch => "Boolean",
             Kind::Integer => "Integer",
-            Kind::Text | Kind::Path => "String",
+            Kind::Text | Kind::Path | Kind::Secret => "String",
             Kind::Duration => "Duration",
             Kind::Seconds => "Seconds or duration",
             Kind::Address => "Integer or string",
             Kind::Texts => "String or array of strings",
+            Kind::Pairs => "Map of strings",
         }
     }
 }

@@ -64,12 +64,31 @@ pub struct Cache {
     targets: usize,
     /// What searches have cost since that was asked for last.
     cost: usize,
+    /// Subjects looked up that were not the one before.
+    looks: u64,
+    /// Of those the ones that had to be searched for in the index.
+    searches: u64,
+}
+
+/// How well a cache works.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Results it holds.
+    pub results: usize,
+    /// Subjects looked up that were not the one before.
+    pub looks: u64,
+    /// Of those the ones that had to be searched for.
+    pub searches: u64,
+    /// Targets of the result that has most.
+    pub targets_max: usize,
+    /// Targets of all results.
+    pub targets: usize,
 }
 
 impl Cache {
     /// An empty cache of the given worker.
     pub fn new(worker: u8) -> Self {
-        Self { worker, sets: Vec::new(), slots: Vec::new(), crowded: 0, targets: 0, cost: 0 }
+        Self { worker, sets: Vec::new(), slots: Vec::new(), crowded: 0, targets: 0, cost: 0, looks: 0, searches: 0 }
     }
 
     /// The result at a place that [`place`](Self::place) gave, until the next call of it.
@@ -116,6 +135,7 @@ impl Cache {
     #[inline(never)]
     fn look(&mut self, interest: &Interest, account: AccountId, subject: &[u8]) -> u32 {
         let hash = interest.hash.of(subject);
+        self.looks += 1;
         if self.crowded >= self.slots.len() {
             self.grow();
         }
@@ -172,11 +192,13 @@ impl Cache {
     fn pass(&mut self, interest: &Interest, account: AccountId, subject: &[u8], hash: u64) -> u32 {
         let at = self.slots.len() - 1;
         self.slots[at].permitted = 0;
+        self.searches += 1;
         self.cost += interest.find(account, subject, hash, self.worker, &mut self.slots[at].matched);
         at as u32
     }
 
     fn fill(&mut self, at: usize, interest: &Interest, account: AccountId, subject: &[u8], hash: u64) -> u32 {
+        self.searches += 1;
         let slot = &mut self.slots[at];
         self.targets -= slot.matched.held();
         slot.used = true;
@@ -229,6 +251,18 @@ impl Cache {
 
     /// Forgets everything and gives the memory back.
     pub fn trim(&mut self) {
-        *self = Self::new(self.worker);
+        *self = Self { looks: self.looks, searches: self.searches, ..Self::new(self.worker) };
+    }
+
+    /// How well it works; looks at every result.
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures { looks: self.looks, searches: self.searches, ..Figures::default() };
+        for slot in self.slots.iter().filter(|slot| slot.used) {
+            let targets = slot.matched.held();
+            figures.results += 1;
+            figures.targets += targets;
+            figures.targets_max = figures.targets_max.max(targets);
+        }
+        figures
     }
 }

@@ -21,6 +21,17 @@ const WILD: u32 = 1 << 31;
 /// Slabs smaller than this are not shrunk.
 const SHRINK_MIN: usize = 1024;
 
+/// Subscriptions that are and were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many there are.
+    pub count: usize,
+    /// How many came.
+    pub inserts: u64,
+    /// How many went.
+    pub removes: u64,
+}
+
 #[derive(Debug)]
 struct Literal {
     subject: Text<22>,
@@ -33,7 +44,7 @@ pub struct Index {
     literals: Slab<Literal>,
     by_subject: Table,
     wild: Wild,
-    count: usize,
+    tally: Tally,
     /// Literals removed since the slab was shrunk last.
     removed: usize,
     hash: SubjectHash,
@@ -46,7 +57,7 @@ impl Index {
             literals: Slab::new(),
             by_subject: Table::default(),
             wild: Wild::new(hash.clone()),
-            count: 0,
+            tally: Tally::default(),
             removed: 0,
             hash,
         }
@@ -54,7 +65,12 @@ impl Index {
 
     /// Subscriptions.
     pub fn count(&self) -> usize {
-        self.count
+        self.tally.count
+    }
+
+    /// How they came and went.
+    pub fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// Literal subjects there is room for.
@@ -65,7 +81,8 @@ impl Index {
 
     /// Adds a subscription; `queue` is empty for a plain one.
     pub fn insert(&mut self, pattern: &[u8], queue: &[u8], target: Target) -> NodeId {
-        self.count += 1;
+        self.tally.count += 1;
+        self.tally.inserts += 1;
         if subject::has_wildcard(pattern) {
             return NodeId(self.wild.insert(pattern, queue, target) | WILD);
         }
@@ -90,9 +107,10 @@ impl Index {
             _ => self.wild.remove(node.0 & !WILD, queue, target),
         };
         debug_assert!(found, "a subscription is removed once");
-        self.count -= usize::from(found);
-        if self.count == 0 {
-            *self = Self::new(self.hash.clone());
+        self.tally.count -= usize::from(found);
+        self.tally.removes += u64::from(found);
+        if self.tally.count == 0 {
+            *self = Self { tally: self.tally, ..Self::new(self.hash.clone()) };
         }
     }
 

@@ -13,7 +13,7 @@ mod wild;
 
 pub use cache::Cache;
 pub use changes::Changes;
-pub use index::{Index, NodeId};
+pub use index::{Index, NodeId, Tally};
 pub use matched::{Group, Matched, Shape};
 pub use targets::Target;
 
@@ -99,6 +99,21 @@ impl Interest {
     /// Subscriptions of an account.
     pub fn count(&self, account: AccountId) -> usize {
         self.account(account).index.read().unwrap_or_else(PoisonError::into_inner).count()
+    }
+
+    /// The subject or pattern of a subscription that is there.
+    pub fn subject(&self, account: AccountId, node: NodeId) -> Vec<u8> {
+        self.account(account).index.read().unwrap_or_else(PoisonError::into_inner).subject(node)
+    }
+
+    /// How the subscriptions of an account came and went.
+    pub fn tally(&self, account: AccountId) -> Tally {
+        self.account(account).index.read().unwrap_or_else(PoisonError::into_inner).tally()
+    }
+
+    /// All accounts in the order of their numbers.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
     }
 
     /// Called with the index still locked, so that who sees the counters sees the index too.

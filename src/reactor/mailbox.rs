@@ -1,8 +1,10 @@
 //! What reaches a worker from other threads.
 
 use super::tls::Acceptor;
+use super::worker::Turns;
 use crate::broker::Mail;
 use crate::broker::auth::Verdict;
+use crate::broker::report::{Piece, Question};
 use crate::config::Options;
 use mio::net::TcpStream;
 use mio::{Token, Waker};
@@ -33,6 +35,8 @@ pub enum Letter {
     SendOneAway(usize),
     /// What came of the check of a connection's password: its key, its number, and whether it is right.
     Checked(u32, u64, Verdict),
+    /// Answer this, a piece a turn; the sender is dropped behind the last one.
+    Report(Question, Sender<(Piece, Turns)>),
     /// Count this down, to show that the loop turns.
     Answer(Arc<AtomicUsize>),
     /// Close everything and end.
@@ -129,6 +133,11 @@ impl Mailbox {
     /// The owner is back from its poll.
     pub fn awake(&self) {
         self.asleep.store(false, Ordering::Relaxed);
+    }
+
+    /// Bytes of the messages in it.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Connections given to the owner and not dropped yet.

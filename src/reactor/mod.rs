@@ -4,6 +4,7 @@
 //! lives and dies on one worker.
 
 mod helper;
+mod listen;
 mod listener;
 mod mailbox;
 mod socket;
@@ -14,6 +15,7 @@ pub mod tls;
 mod worker;
 
 pub use helper::Helper;
+pub use listen::{host_port, listen, prepare};
 pub use listener::Listener;
 pub use mailbox::{Letter, Mailbox};
-pub use worker::{Clock, Worker};
+pub use worker::{Clock, Turns, Worker};

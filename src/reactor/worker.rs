@@ -11,6 +11,7 @@ use super::mailbox::{Letter, Mailbox};
 use super::socket::Socket;
 use super::timers::Timers;
 use super::tls::{Acceptor, Buffers};
+use crate::broker::report::{Inquiry, Piece};
 use crate::broker::{Action, Broker, Flushed, Reason};
 use crate::log::Log;
 use mio::net::TcpStream;
@@ -20,7 +21,8 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Bytes read from one connection before the next has its turn.
 const READ_BYTES: usize = 64 * 1024;
@@ -46,19 +48,46 @@ const BUSY_BYTES: usize = 1024 * 1024;
 const MAILBOX: Token = Token(usize::MAX - 1);
 const LISTENER: Token = Token(usize::MAX - 2);
 
-/// Milliseconds since the server started, the same for all workers.
+/// The time since the server started, the same for all workers.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock(Instant);
+pub struct Clock {
+    start: Instant,
+    date: SystemTime,
+}
+
+/// What the clock shows at its start: no connection comes at 0.
+const START_US: u64 = 1000;
 
 impl Clock {
     /// Starts at a little more than 0.
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self { start: Instant::now(), date: SystemTime::now() }
     }
 
-    fn now(self) -> u64 {
-        self.0.elapsed().as_millis() as u64 + 1
+    /// Microseconds.
+    pub fn now_us(self) -> u64 {
+        self.start.elapsed().as_micros() as u64 + START_US
     }
+
+    /// The date at which it shows so many microseconds.
+    pub fn date(self, us: u64) -> SystemTime {
+        self.date + Duration::from_micros(us.saturating_sub(START_US))
+    }
+}
+
+/// What a worker's loop has done since the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Turns {
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Reads from connections.
+    pub reads: u64,
+    /// Bytes that were read.
+    pub read_bytes: u64,
+    /// Turns that wrote before everything that was ready had been read, because so much was to be written.
+    pub early_flushes: u64,
+    /// Turns that read nothing because another worker's mailbox was full.
+    pub throttled: u64,
 }
 
 /// One worker; [`run`](Self::run) is its thread.
@@ -89,6 +118,9 @@ pub struct Worker {
     trim_at: Option<u64>,
     /// Bytes read since memory was given back or kept last.
     bytes_read: usize,
+    turns: Turns,
+    /// What monitoring asked for and has not got whole.
+    inquiries: VecDeque<(Inquiry, Sender<(Piece, Turns)>)>,
     ending: bool,
 }
 
@@ -119,7 +151,7 @@ impl Worker {
         if let Some(listener) = &mut listener {
             poll.registry().register(listener.socket(), LISTENER, Interest::READABLE)?;
         }
-        let now = clock.now();
+        let now = clock.now_us() / 1000;
         Ok(Self {
             number,
             poll,
@@ -139,6 +171,8 @@ impl Worker {
             log,
             trim_at: None,
             bytes_read: 0,
+            turns: Turns::default(),
+            inquiries: VecDeque::new(),
             ending: false,
         })
     }
@@ -160,13 +194,17 @@ impl Worker {
                 self.log.error(format_args!("Poll failed: {error}"));
             }
             self.mailboxes[self.number].awake();
-            self.now = self.clock.now();
-            self.broker.set_now(self.now);
+            let now_us = self.clock.now_us();
+            self.now = now_us / 1000;
+            self.broker.set_now_us(now_us);
+            self.turns.turns += 1;
+            self.turns.throttled += u64::from(throttled);
             self.note_events(&events);
             self.take_letters();
             self.accept();
             self.fire_timers();
             self.do_chores();
+            self.report();
             if !throttled {
                 self.read_ready();
             }
@@ -188,7 +226,8 @@ impl Worker {
 
     /// How long the poll may wait.
     fn wait(&self, throttled: bool) -> Option<Duration> {
-        let work = self.broker.has_chores() || !self.entering.is_empty() || (!throttled && !self.ready.is_empty());
+        let chores = self.broker.has_chores() || !self.entering.is_empty() || !self.inquiries.is_empty();
+        let work = chores || (!throttled && !self.ready.is_empty());
         if !self.mailboxes[self.number].may_sleep() || work {
             return Some(Duration::ZERO);
         }
@@ -315,6 +354,7 @@ impl Worker {
                     self.mailboxes[next].post(Letter::SendOneAway(hops - 1));
                 }
             }
+            Letter::Report(question, answers) => self.inquiries.push_back((Inquiry::new(question), answers)),
             // Whoever asks only looks at the number.
             Letter::Answer(missing) => _ = missing.fetch_sub(1, Ordering::Relaxed),
             Letter::ShutDown => {
@@ -345,6 +385,16 @@ impl Worker {
             self.trim_at = self.trim_at.or(Some(self.now + TRIM_MS));
             self.broker.do_chores();
             self.act();
+        }
+    }
+
+    /// Answers a piece of what monitoring asked first.
+    fn report(&mut self) {
+        let Some((inquiry, answers)) = self.inquiries.front_mut() else { return };
+        let (piece, is_last) = inquiry.step(&self.broker);
+        // Whoever asked may have lost patience.
+        if answers.send((piece, self.turns)).is_err() || is_last {
+            self.inquiries.pop_front();
         }
     }
 
@@ -401,6 +451,8 @@ impl Worker {
         }
         self.trim_at = self.trim_at.or(Some(self.now + TRIM_MS));
         self.bytes_read = self.bytes_read.saturating_add(bytes);
+        self.turns.reads += 1;
+        self.turns.read_bytes += bytes as u64;
         self.broker.filled(key, bytes.min(room_bytes));
         self.broker.receive(key, &self.scratch[..bytes.saturating_sub(room_bytes)]);
         self.after_input(key);
@@ -409,6 +461,7 @@ impl Worker {
     /// Writes if there is much to be written, and queues the connection again if it has more to read.
     fn after_input(&mut self, key: u32) {
         if self.broker.should_flush() {
+            self.turns.early_flushes += 1;
             self.flush();
         }
         self.act();

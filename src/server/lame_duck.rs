@@ -36,6 +36,9 @@ impl Server {
         }
         self.shared.log.info(format_args!("Entering lame duck mode, stop accepting new clients"));
         self.mailboxes.iter().for_each(|mailbox| mailbox.post(Letter::LameDuck));
+        if let Some(monitor) = &self.monitor {
+            monitor.close_to_clients();
+        }
         let options = &self.options;
         let until = now + options.lame_duck_grace_period;
         self.lame_duck = Some(LameDuck { phase: Phase::Grace(until), end: now + options.lame_duck_duration });

@@ -1,6 +1,6 @@
 //! The file that tells others where we listen.
 
-use super::host_port;
+use crate::reactor::host_port;
 use crate::sys;
 use serde::Serialize;
 use std::fs::{self, OpenOptions};
@@ -14,10 +14,15 @@ pub(super) struct PortsFile {
     path: PathBuf,
 }
 
+/// A scheme, and where it is spoken.
+type Place = (&'static str, SocketAddr);
+
 /// What is in it.
 #[derive(Serialize)]
 struct Ports {
     nats: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monitoring: Option<Vec<String>>,
 }
 
 impl PortsFile {
@@ -29,12 +34,13 @@ impl PortsFile {
         folder.join(name)
     }
 
-    /// Writes it, with this scheme for clients: one line of JSON without an end. It is there whole or not at all.
+    /// Writes it, with where clients and monitoring are served: one line of JSON without an end. It is there whole or not at all.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn write(path: PathBuf, scheme: &str, address: SocketAddr) -> io::Result<PortsFile> {
-        let ports = Ports { nats: reachable(address).into_iter().map(|at| format!("{scheme}://{at}")).collect() };
+    pub(super) fn write(path: PathBuf, nats: Place, monitoring: Option<Place>) -> io::Result<PortsFile> {
+        let urls = |(scheme, address): Place| reachable(address).iter().map(|at| format!("{scheme}://{at}")).collect();
+        let ports = Ports { nats: urls(nats), monitoring: monitoring.map(urls) };
         let text = serde_json::to_vec(&ports).map_err(io::Error::from)?;
         let mut unfinished = path.clone().into_os_string();
         unfinished.push(".new");
@@ -103,12 +109,17 @@ mod tests {
         assert!(name.starts_with("midge") && name.ends_with(&format!("_{}.ports", std::process::id())), "{name}");
         let address = "127.0.0.1:4222".parse().unwrap();
         fs::write(path.with_extension("ports.new"), "left behind").unwrap();
-        let file = PortsFile::write(path.clone(), "nats", address).unwrap();
+        let file = PortsFile::write(path.clone(), ("nats", address), None).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"nats\":[\"nats://127.0.0.1:4222\"]}");
+        drop(file);
+        let file =
+            PortsFile::write(path.clone(), ("tls", address), Some(("https", "[::1]:8222".parse().unwrap()))).unwrap();
+        let both = "{\"nats\":[\"tls://127.0.0.1:4222\"],\"monitoring\":[\"https://[::1]:8222\"]}";
+        assert_eq!(fs::read_to_string(&path).unwrap(), both);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         drop(file);
         assert!(!path.exists());
         fs::remove_dir(&folder).unwrap();
-        assert_eq!(PortsFile::write(path, "nats", address).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(PortsFile::write(path, ("nats", address), None).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -95,7 +95,7 @@ impl Server {
         log.info(format_args!("Reloaded server configuration"));
     }
 
-    /// Gives every worker the options, and what TLS begins with.
+    /// Gives every worker, and monitoring, the options, and what TLS begins with.
     pub(super) fn tell_workers(&self) {
         let (done, all_done) = mpsc::channel();
         for mailbox in &self.mailboxes {
@@ -103,6 +103,9 @@ impl Server {
             mailbox.post(Letter::Reload(options, acceptor, done.clone()));
         }
         drop(done);
+        if let Some(monitor) = &self.monitor {
+            monitor.adopt(Arc::clone(&self.options), self.acceptor.clone());
+        }
         // Nothing is ever sent: the wait ends when the last worker has dropped its end.
         _ = all_done.recv_timeout(PATIENCE);
     }

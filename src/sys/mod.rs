@@ -17,6 +17,7 @@ pub mod random;
 pub mod service;
 pub mod signals;
 pub mod sockets;
+pub mod usage;
 
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd};

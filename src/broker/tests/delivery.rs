@@ -211,7 +211,7 @@ impl Case {
             }
         }
         assert_eq!(self.world.shared.interest.count(GLOBAL_ACCOUNT), self.model.subscriptions());
-        assert!(self.stalls || self.world.brokers.iter().all(|broker| broker.local.stalls == 0));
+        assert!(self.stalls || self.world.brokers.iter().all(|broker| broker.local.counts.stalls == 0));
         for peer in 0..self.world.peers.len() {
             self.world.break_off(peer, Reason::ReadError);
         }

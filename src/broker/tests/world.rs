@@ -3,7 +3,7 @@
 
 use crate::broker::auth::Check;
 use crate::broker::mail::Recipients;
-use crate::broker::{Action, Broker, Flushed, Identity, Mail, Reason, Shared};
+use crate::broker::{Action, Broker, Closed, Flushed, Identity, Mail, Reason, Shared};
 use crate::config::Options;
 use crate::interest::GLOBAL_ACCOUNT;
 use crate::log::Log;
@@ -111,7 +111,7 @@ impl World {
     /// That many workers with these options.
     pub fn new(workers: usize, options: Options, log: Log, seed: u64) -> Self {
         let identity = Identity { id: "NID".into(), name: "name".into(), host: "::1".into(), port: 4222 };
-        let shared = Arc::new(Shared::new(identity, log, seed));
+        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(Closed::new(100)));
         let options = Arc::new(options);
         let seed = |worker| seed + worker as u64;
         let broker = |worker| Broker::new(shared.clone(), options.clone(), worker as u8, workers, seed(worker));

@@ -8,7 +8,7 @@ use crate::config::tls::{TlsSettings, Version};
 use rustls::crypto::CryptoProvider;
 use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 use std::sync::Arc;
 
 /// Tickets given to a client, each good for one resumption. Clients ask for a new connection when the old one is lost, so
@@ -20,6 +20,8 @@ const TICKETS: usize = 1;
 #[derive(Debug)]
 pub struct Acceptor {
     config: Arc<ServerConfig>,
+    /// The same for monitoring, whose clients need no certificate.
+    web: Arc<ServerConfig>,
     takes_plain: bool,
     pins: Vec<[u8; 32]>,
     expires: Option<i64>,
@@ -35,9 +37,12 @@ impl Acceptor {
         let provider = Arc::new(suites::provider(&settings.cipher_suites, &settings.curve_preferences));
         let chosen = certificates::load(&settings.certificates, &provider)?;
         let expires = chosen.expires();
-        let config = server_config(settings, provider, chosen)?;
+        let chosen = Arc::new(chosen);
+        let config =
+            Arc::new(server_config(settings, Arc::clone(&provider), Arc::clone(&chosen), settings.verifies())?);
+        let web = Arc::new(server_config(settings, provider, chosen, false)?);
         let pins = settings.pinned_certs.clone();
-        Ok(Some(Arc::new(Self { config: Arc::new(config), takes_plain: options.allow_non_tls, pins, expires })))
+        Ok(Some(Arc::new(Self { config, web, takes_plain: options.allow_non_tls, pins, expires })))
     }
 
     /// When the first of the server's certificates expires, in seconds since 1970; none if that cannot be read.
@@ -55,6 +60,11 @@ impl Acceptor {
         UnbufferedServerConnection::new(Arc::clone(&self.config))
     }
 
+    /// The engine of a new monitoring connection.
+    pub(super) fn web_engine(&self) -> Result<ServerConnection, rustls::Error> {
+        ServerConnection::new(Arc::clone(&self.web))
+    }
+
     /// Whether a client with this certificate may come in, as far as pinned keys go.
     pub(super) fn check_pin(&self, public_key: Option<&[u8]>) -> Result<(), Failure> {
         if self.pins.is_empty() {
@@ -70,7 +80,8 @@ impl Acceptor {
 fn server_config(
     settings: &TlsSettings,
     provider: Arc<CryptoProvider>,
-    chosen: Chosen,
+    chosen: Arc<Chosen>,
+    verifies: bool,
 ) -> Result<ServerConfig, String> {
     let versions: &[&SupportedProtocolVersion] = match settings.min_version {
         Version::Tls12 => &[&TLS13, &TLS12],
@@ -79,7 +90,7 @@ fn server_config(
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(|error| error.to_string())?;
-    let builder = if settings.verifies() {
+    let builder = if verifies {
         let roots = Arc::new(certificates::roots(settings.ca_file.as_deref())?);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
         builder.with_client_cert_verifier(verifier.map_err(|error| error.to_string())?)
@@ -90,7 +101,7 @@ fn server_config(
         }
         builder.with_no_client_auth()
     };
-    let mut config = builder.with_cert_resolver(Arc::new(chosen));
+    let mut config = builder.with_cert_resolver(chosen);
     config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     // Their key lives as long as this value, so what a reload refuses cannot come back by a ticket.

@@ -17,7 +17,9 @@ mod failure;
 mod records;
 mod session;
 mod suites;
+mod web;
 
 pub use acceptor::Acceptor;
 pub use buffers::Buffers;
 pub use session::Session;
+pub use web::WebStream;

@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod config;
 pub mod connect;
+pub mod http;
 pub mod nkey;
 pub mod parse;
 pub mod permissions;

@@ -1,0 +1,126 @@
+//! `/accountz` and `/accstatz`: accounts.
+
+use super::subsz::Stats;
+use super::{Answer, Context, pretty};
+use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::monitor::query::Query;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+struct Accountz {
+    server_id: String,
+    now: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_detail: Option<Detail>,
+}
+
+#[derive(Debug, Serialize)]
+struct Detail {
+    account_name: String,
+    update_time: String,
+    expired: bool,
+    complete: bool,
+    jetstream_enabled: bool,
+    leafnode_connections: usize,
+    client_connections: usize,
+    subscriptions: usize,
+    name_tag: String,
+    sublist_stats: Stats,
+}
+
+#[derive(Debug, Serialize)]
+struct Accstatz {
+    server_id: String,
+    now: String,
+    account_statz: Vec<Account>,
+}
+
+#[derive(Debug, Serialize)]
+struct Account {
+    acc: String,
+    name: String,
+    conns: usize,
+    leafnodes: usize,
+    total_conns: usize,
+    num_subscriptions: usize,
+    sent: Flow,
+    received: Flow,
+    slow_consumers: u64,
+}
+
+/// What went one way, in all and by the kind of connection.
+#[derive(Debug, Default, Serialize)]
+struct Flow {
+    msgs: u64,
+    bytes: u64,
+    gateways: Part,
+    routes: Part,
+    leafs: Part,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Part {
+    msgs: u64,
+    bytes: u64,
+}
+
+impl Context {
+    pub(super) fn accountz(&mut self, query: &Query) -> Answer {
+        let (mut accounts, mut account_detail) = (None, None);
+        match query.text("acc") {
+            "" => {
+                let all = self.subject.shared.interest.accounts();
+                accounts = Some(all.iter().map(|account| account.name.clone()).collect());
+            }
+            name => {
+                let account = self.account_by_name(name).ok_or_else(|| format!("Account {name} does not exist"))?;
+                account_detail = Some(self.account_detail(account));
+            }
+        }
+        Ok(pretty(&Accountz { server_id: self.server_id(), now: self.timestamp(), accounts, account_detail }))
+    }
+
+    fn account_detail(&mut self, account: AccountId) -> Detail {
+        let connections = self.sums().connections_of(account as usize);
+        let sublist_stats = self.stats(Some(account));
+        let name = self.account_name(account).to_owned();
+        Detail {
+            account_name: name.clone(),
+            update_time: self.date_of(0),
+            expired: false,
+            complete: true,
+            jetstream_enabled: false,
+            leafnode_connections: 0,
+            client_connections: connections,
+            subscriptions: self.subject.shared.interest.count(account),
+            name_tag: name,
+            sublist_stats,
+        }
+    }
+
+    pub(super) fn accstatz(&mut self, query: &Query) -> Answer {
+        let unused = query.switch("unused")?;
+        let sums = self.sums();
+        let interest = &self.subject.shared.interest;
+        let shown = interest.accounts().iter().enumerate().filter_map(|(at, account)| {
+            let (conns, traffic) = (sums.connections_of(at), sums.traffic_of(at));
+            // There is one account, so what the workers count is about it.
+            let slow_consumers = if at as AccountId == GLOBAL_ACCOUNT { sums.counts.slow_consumers } else { 0 };
+            (unused || conns > 0).then(|| Account {
+                acc: account.name.clone(),
+                name: account.name.clone(),
+                conns,
+                leafnodes: 0,
+                total_conns: conns,
+                num_subscriptions: interest.count(at as AccountId),
+                sent: Flow { msgs: traffic.out_messages, bytes: traffic.out_bytes, ..Flow::default() },
+                received: Flow { msgs: traffic.in_messages, bytes: traffic.in_bytes, ..Flow::default() },
+                slow_consumers,
+            })
+        });
+        let account_statz = shown.collect();
+        Ok(pretty(&Accstatz { server_id: self.server_id(), now: self.timestamp(), account_statz }))
+    }
+}

@@ -1,0 +1,460 @@
+//! `/connz`: connections, open and closed.
+//!
+//! In two steps: first the workers give the figures of all connections that may be meant; these are sorted, and of those
+//! on the page that was asked for the workers are asked again what else is known of them.
+
+use super::{Answer, Context, is_zero, pretty, text};
+use crate::broker::Label;
+use crate::broker::auth::Name;
+use crate::broker::report::{Piece, Question, Row, SubRow};
+use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::monitor::format::{go_micros, uptime};
+use crate::monitor::query::Query;
+use crate::wire::nkey;
+use crate::wire::redact::REDACTED;
+use serde::Serialize;
+use std::cmp::{Ordering, Reverse};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Connections on a page unless another number is asked for.
+pub(super) const LIMIT: usize = 1024;
+
+/// What was asked for.
+#[derive(Debug)]
+struct Wanted {
+    subs: Subs,
+    auth: bool,
+    sort: Sort,
+    offset: usize,
+    limit: usize,
+    cid: Option<u64>,
+    state: State,
+    user: String,
+    account: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subs {
+    No,
+    Subjects,
+    Detail,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Closed,
+    Any,
+}
+
+/// What connections can be sorted by, and how it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Cid,
+    Subs,
+    Pending,
+    MessagesTo,
+    MessagesFrom,
+    BytesTo,
+    BytesFrom,
+    Last,
+    Idle,
+    Uptime,
+    RoundTrip,
+    Stop,
+    Reason,
+}
+
+const SORTS: [(&str, Sort); 15] = [
+    ("", Sort::Cid),
+    ("cid", Sort::Cid),
+    ("start", Sort::Cid),
+    ("subs", Sort::Subs),
+    ("pending", Sort::Pending),
+    ("msgs_to", Sort::MessagesTo),
+    ("msgs_from", Sort::MessagesFrom),
+    ("bytes_to", Sort::BytesTo),
+    ("bytes_from", Sort::BytesFrom),
+    ("last", Sort::Last),
+    ("idle", Sort::Idle),
+    ("uptime", Sort::Uptime),
+    ("rtt", Sort::RoundTrip),
+    ("stop", Sort::Stop),
+    ("reason", Sort::Reason),
+];
+
+impl Wanted {
+    fn read(query: &Query) -> Result<Self, String> {
+        let auth = query.switch("auth")?;
+        let subs = match query.text("subs") {
+            "detail" => Subs::Detail,
+            _ if query.switch("subs")? => Subs::Subjects,
+            _ => Subs::No,
+        };
+        let (offset, limit) = page(query)?;
+        let cid = Some(query.unsigned("cid")?).filter(|&cid| cid > 0);
+        let state = match query.text("state").to_lowercase().as_str() {
+            "" | "open" => State::Open,
+            "closed" => State::Closed,
+            "any" | "all" => State::Any,
+            _ => return Err(format!("Error decoding state for {}", query.text("state"))),
+        };
+        let name = query.text("sort");
+        let sort = SORTS.iter().find(|(known, _)| *known == name).map(|(_, sort)| *sort);
+        let sort = sort.ok_or_else(|| format!("invalid sorting option: {name}"))?;
+        if matches!(sort, Sort::Stop | Sort::Reason) && state != State::Closed {
+            return Err(format!("sort by {name} only valid on closed connections"));
+        }
+        let limit = if cid.is_some() { 1 } else { limit };
+        let (user, account) = (query.text("user").to_owned(), query.text("acc").to_owned());
+        Ok(Self { subs, auth, sort, offset, limit, cid, state, user, account })
+    }
+}
+
+/// `offset` and `limit` of a query, as the official server takes them.
+pub(super) fn page(query: &Query) -> Result<(usize, usize), String> {
+    let (offset, limit) = (query.int("offset")?, query.int("limit")?);
+    let limit = usize::try_from(limit).ok().filter(|&limit| limit > 0).unwrap_or(LIMIT);
+    Ok((usize::try_from(offset).unwrap_or(0), limit))
+}
+
+/// A connection that may be shown.
+#[derive(Debug, Clone)]
+struct Entry {
+    row: Row,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// It is open, at this worker.
+    Open(usize),
+    /// It was closed: when, why, and which of the records kept is about it.
+    Closed { stop_us: u64, reason: &'static str, record: usize },
+}
+
+impl Entry {
+    fn stop_us(&self) -> Option<u64> {
+        match self.end {
+            End::Open(_) => None,
+            End::Closed { stop_us, .. } => Some(stop_us),
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.end {
+            End::Open(_) => "",
+            End::Closed { reason, .. } => reason,
+        }
+    }
+
+    /// The time from which it counts as idle or gone.
+    fn end_us(&self, now_us: u64) -> u64 {
+        self.stop_us().unwrap_or(now_us)
+    }
+
+    fn idle_us(&self, now_us: u64) -> u64 {
+        self.end_us(now_us).saturating_sub(self.row.active_at * 1000)
+    }
+
+    fn uptime_us(&self, now_us: u64) -> u64 {
+        self.end_us(now_us).saturating_sub(self.row.opened_us)
+    }
+}
+
+/// Sorts as asked for; what is equal goes by number.
+fn sort(entries: &mut [Entry], by: Sort, now_us: u64) {
+    let most = |one: u64, other: u64| other.cmp(&one);
+    let order = |one: &Entry, other: &Entry| -> Ordering {
+        let (first, second) = (&one.row, &other.row);
+        match by {
+            Sort::Cid => Ordering::Equal,
+            Sort::Subs => second.subs.cmp(&first.subs),
+            Sort::Pending => second.pending.cmp(&first.pending),
+            Sort::MessagesTo => most(first.traffic.out_messages, second.traffic.out_messages),
+            Sort::MessagesFrom => most(first.traffic.in_messages, second.traffic.in_messages),
+            Sort::BytesTo => most(first.traffic.out_bytes, second.traffic.out_bytes),
+            Sort::BytesFrom => most(first.traffic.in_bytes, second.traffic.in_bytes),
+            Sort::Last => most(first.active_at, second.active_at),
+            Sort::Idle => most(one.idle_us(now_us), other.idle_us(now_us)),
+            Sort::Uptime => one.uptime_us(now_us).cmp(&other.uptime_us(now_us)),
+            Sort::RoundTrip => second.round_trip_us.cmp(&first.round_trip_us),
+            Sort::Stop => Reverse(one.stop_us()).cmp(&Reverse(other.stop_us())),
+            Sort::Reason => one.reason().cmp(other.reason()),
+        }
+    };
+    entries.sort_unstable_by(|one, other| order(one, other).then(one.row.cid.cmp(&other.row.cid)));
+}
+
+/// What is known of a connection on the page beside its figures.
+#[derive(Debug, Default)]
+struct Detail {
+    label: Option<Box<Label>>,
+    subs: Vec<SubRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct Connz {
+    server_id: String,
+    now: String,
+    num_connections: usize,
+    total: usize,
+    offset: usize,
+    limit: usize,
+    connections: Option<Vec<Connection>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Connection {
+    cid: u64,
+    kind: &'static str,
+    r#type: &'static str,
+    ip: String,
+    port: u16,
+    start: String,
+    last_activity: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<String>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'static str,
+    rtt: String,
+    uptime: String,
+    idle: String,
+    pending_bytes: usize,
+    in_msgs: u64,
+    out_msgs: u64,
+    in_bytes: u64,
+    out_bytes: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    stalls: u32,
+    subscriptions: usize,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    lang: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_version: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cipher_suite: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorized_user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subscriptions_list: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subscriptions_list_detail: Vec<Subscription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_tag: Option<String>,
+}
+
+/// A subscription, in the lists of connections and of the whole server.
+#[derive(Debug, Serialize)]
+pub(super) struct Subscription {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_tag: Option<String>,
+    subject: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    qgroup: String,
+    sid: String,
+    msgs: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    max: u32,
+    cid: u64,
+}
+
+impl Subscription {
+    /// Without its account.
+    pub fn new(row: &SubRow) -> Self {
+        Self {
+            account: None,
+            account_tag: None,
+            subject: text(row.subject()),
+            qgroup: text(row.queue()),
+            sid: text(row.sid()),
+            msgs: row.delivered,
+            max: row.max,
+            cid: row.cid,
+        }
+    }
+
+    /// With the name of its account.
+    pub fn of_account(self, name: &str) -> Self {
+        Self { account: Some(name.to_owned()), account_tag: Some(name.to_owned()), ..self }
+    }
+}
+
+/// What a user is called; of one who came with a token nothing is told, because all have the same.
+fn user_name(row: &Row) -> Option<String> {
+    Some(match &row.user.as_ref()?.name {
+        Name::User(name) => name.clone(),
+        Name::Nkey(key) => nkey::encode(nkey::USER, key),
+        Name::Token => REDACTED.to_owned(),
+    })
+}
+
+impl Context {
+    pub(super) fn connz(&mut self, query: &Query) -> Answer {
+        let wanted = Wanted::read(query)?;
+        let account = match wanted.account.as_str() {
+            "" => None,
+            name => match self.account_by_name(name) {
+                Some(account) => Some(account),
+                None => return Ok(self.nothing(&wanted)),
+            },
+        };
+        let (mut entries, total) = self.entries(&wanted, account);
+        let (now_us, _) = self.now();
+        sort(&mut entries, wanted.sort, now_us);
+        entries.drain(..wanted.offset.min(entries.len()));
+        entries.truncate(wanted.limit);
+        let mut details = self.details(&entries, wanted.subs);
+        let shown = entries.iter().filter_map(|entry| {
+            // One that was closed meanwhile is not shown.
+            let detail = details.remove(&entry.row.cid)?;
+            Some(self.connection(entry, detail, &wanted, now_us))
+        });
+        let connections: Vec<_> = shown.collect();
+        Ok(pretty(&Connz {
+            server_id: self.server_id(),
+            now: self.timestamp(),
+            num_connections: connections.len(),
+            total,
+            offset: wanted.offset,
+            limit: wanted.limit,
+            connections: Some(connections),
+        }))
+    }
+
+    /// What an account that is not there has.
+    fn nothing(&self, wanted: &Wanted) -> crate::monitor::reply::Reply {
+        pretty(&Connz {
+            server_id: String::new(),
+            now: self.timestamp(),
+            num_connections: 0,
+            total: 0,
+            offset: wanted.offset,
+            limit: wanted.limit,
+            connections: None,
+        })
+    }
+
+    /// All connections that are meant, and how many there are without regard to number and user.
+    fn entries(&mut self, wanted: &Wanted, account: Option<AccountId>) -> (Vec<Entry>, usize) {
+        let (mut entries, mut total) = (Vec::new(), 0);
+        let is_meant = |row: &Row| wanted.cid.is_none_or(|cid| row.cid == cid);
+        if wanted.state != State::Open {
+            for (record, closed) in self.closed().iter().enumerate() {
+                if account.is_none_or(|account| closed.row.account == account) {
+                    total += 1;
+                    let end = End::Closed { stop_us: closed.stop_us, reason: closed.reason, record };
+                    entries.extend(Some(Entry { row: closed.row.clone(), end }).filter(|entry| is_meant(&entry.row)));
+                }
+            }
+        }
+        if wanted.state != State::Closed {
+            let question = Question::Connections { cid: wanted.cid, account };
+            let before = entries.len();
+            self.workers.ask_all(
+                |_| Some(question.clone()),
+                |worker, piece, _| {
+                    if let Piece::Connections(rows) = piece {
+                        entries.extend(rows.into_iter().map(|row| Entry { row, end: End::Open(worker) }));
+                    }
+                },
+            );
+            // Of one connection alone the others are not reported.
+            total += if wanted.cid.is_some() { self.subject.shared.connections() } else { entries.len() - before };
+        }
+        if !wanted.user.is_empty() {
+            entries.retain(|entry| user_name(&entry.row).is_some_and(|name| name == wanted.user));
+        }
+        (entries, total)
+    }
+
+    /// What else is known of the connections on the page, by their numbers.
+    fn details(&mut self, entries: &[Entry], subs: Subs) -> HashMap<u64, Detail> {
+        let mut details: HashMap<u64, Detail> = HashMap::with_capacity(entries.len());
+        let mut connections = vec![Vec::new(); self.workers.count()];
+        let records: Vec<_> = self.closed.iter().collect();
+        for Entry { row, end } in entries {
+            match *end {
+                End::Open(worker) => connections[worker].push((row.key, row.cid)),
+                End::Closed { record, .. } => {
+                    let (label, subs) = (records[record].label.clone(), records[record].subs.clone());
+                    details.insert(row.cid, Detail { label, subs });
+                }
+            }
+        }
+        self.workers.ask_all(
+            |worker| {
+                let connections = std::mem::take(&mut connections[worker]);
+                (!connections.is_empty()).then_some(Question::Details { connections, subs: subs != Subs::No })
+            },
+            |_, piece, _| {
+                let Piece::Details(pieces) = piece else { return };
+                for piece in pieces {
+                    let detail = details.entry(piece.cid).or_default();
+                    detail.label = piece.label.or(detail.label.take());
+                    detail.subs.extend(piece.subs);
+                }
+            },
+        );
+        details
+    }
+
+    fn connection(&self, entry: &Entry, detail: Detail, wanted: &Wanted, now_us: u64) -> Connection {
+        let row = &entry.row;
+        let Label { version, lang, name } = detail.label.map(|label| *label).unwrap_or_default();
+        let seconds = |us| uptime(Duration::from_micros(us));
+        let account = self.account_name(row.account);
+        // As the official server has it.
+        let is_bare = row.account == GLOBAL_ACCOUNT && entry.stop_us().is_some();
+        let (mut subscriptions_list, mut subscriptions_list_detail) = (Vec::new(), Vec::new());
+        match wanted.subs {
+            Subs::No => {}
+            Subs::Subjects => subscriptions_list.extend(detail.subs.iter().map(|sub| text(sub.subject()))),
+            Subs::Detail => subscriptions_list_detail.extend(detail.subs.iter().map(Subscription::new)),
+        }
+        Connection {
+            cid: row.cid,
+            kind: "Client",
+            r#type: "nats",
+            ip: row.peer.ip().to_string(),
+            port: row.peer.port(),
+            start: self.date_of(row.opened_us),
+            last_activity: self.date_of(row.active_at * 1000),
+            stop: entry.stop_us().map(|us| self.date_of(us)),
+            reason: entry.reason(),
+            rtt: go_micros(row.round_trip_us.into()),
+            uptime: seconds(entry.uptime_us(now_us)),
+            idle: seconds(entry.idle_us(now_us)),
+            pending_bytes: row.pending,
+            in_msgs: row.traffic.in_messages,
+            out_msgs: row.traffic.out_messages,
+            in_bytes: row.traffic.in_bytes,
+            out_bytes: row.traffic.out_bytes,
+            stalls: row.stalls,
+            subscriptions: row.subs,
+            name,
+            lang,
+            version,
+            tls_version: row.tls.map(|(version, _)| version),
+            tls_cipher_suite: row.tls.map(|(_, cipher)| cipher),
+            authorized_user: user_name(row).filter(|_| wanted.auth),
+            account: (wanted.auth && row.account != GLOBAL_ACCOUNT).then(|| account.to_owned()),
+            subscriptions_list,
+            subscriptions_list_detail,
+            name_tag: (wanted.auth && !is_bare).then(|| account.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "connz_tests.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+//! From a request to the document it asks for.
+
+use super::access::Access;
+use super::documents::{self, Context};
+use super::head::Request;
+use super::listen::Place;
+use super::query::Query;
+use super::reply::Reply;
+use super::{Orders, Subject};
+use crate::log::Log;
+use crate::reactor::tls::Acceptor;
+use std::sync::Arc;
+
+/// All documents under their paths.
+#[derive(Debug)]
+pub struct Site {
+    /// What stands before every path: empty, or with a slash in front and none behind.
+    base: String,
+    access: Access,
+    context: Context,
+}
+
+impl Site {
+    /// The documents about `subject`, served at `place`.
+    pub fn new(subject: Subject, place: Option<Place>, orders: Arc<Orders>) -> Self {
+        let base = clean(&format!("/{}", subject.options.http_base_path));
+        let base = base.trim_end_matches('/').to_owned();
+        Self { base, access: Access::new(&subject.options), context: Context::new(subject, place, orders) }
+    }
+
+    /// The log of the server.
+    pub fn log(&self) -> &Log {
+        &self.context.subject.shared.log
+    }
+
+    /// Looks which options are in force.
+    pub fn update(&mut self) {
+        if self.context.update() {
+            self.access = Access::new(&self.context.subject.options);
+        }
+    }
+
+    /// What connections over TLS begin with.
+    pub fn acceptor(&self) -> Option<&Acceptor> {
+        self.context.subject.acceptor.as_deref()
+    }
+
+    /// Answers a request.
+    pub fn answer(&mut self, request: &Request) -> Reply {
+        self.update();
+        if !self.access.allows(request.authorization.as_deref()) {
+            return Reply::unauthorized();
+        }
+        let clean = clean(&request.path);
+        if clean != request.path {
+            return Reply::elsewhere(&clean, &request.query);
+        }
+        let path = match request.path.strip_prefix(&self.base) {
+            Some("") => "/",
+            // Only the bare base is the first page.
+            Some("/") if !self.base.is_empty() => return Reply::not_found(),
+            Some(path) => path,
+            None => return Reply::not_found(),
+        };
+        self.context.workers.begin();
+        let reply = documents::answer(&mut self.context, path, &Query::parse(&request.query), request.open_metrics);
+        match self.context.workers.missed().len() {
+            0 => reply,
+            missed => {
+                let note = format!("{missed} of {} workers did not answer", self.context.workers.count());
+                reply.with_header("Midge-Incomplete", &note)
+            }
+        }
+    }
+}
+
+/// The path without empty and dotted parts; what ends with a slash still does.
+fn clean(path: &str) -> String {
+    if !path.starts_with('/') {
+        return path.to_owned();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => _ = parts.pop(),
+            part => parts.push(part),
+        }
+    }
+    let is_folder = parts.is_empty() || path.ends_with(['/']) || path.ends_with("/.") || path.ends_with("/..");
+    let end = if is_folder && !parts.is_empty() { "/" } else { "" };
+    format!("/{}{end}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn paths_are_made_clean() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/varz", "/varz"),
+            ("/varz/", "/varz/"),
+            ("//varz", "/varz"),
+            ("//", "/"),
+            ("/./varz", "/varz"),
+            ("/a/../varz", "/varz"),
+            ("/../..", "/"),
+            ("/a//b/./c/..", "/a/b/"),
+            ("*", "*"),
+            ("", ""),
+        ] {
+            assert_eq!(clean(path), expected, "{path}");
+        }
+    }
+}
