@@ -71,7 +71,8 @@ static:
 
 # The tests that need a process, with the static program; and its size against the limits.
 static-check: static
-	MIDGE_BIN=$(CURDIR)/target/static/x86_64/midge $(CARGO) test --test transcripts --test config --test faults
+	MIDGE_BIN=$(CURDIR)/target/static/x86_64/midge $(CARGO) test --no-fail-fast --test transcripts --test config \
+		--test faults
 	packaging/size --check
 
 # Static programs of the other machines, each serving a client in an emulator.
