@@ -73,3 +73,15 @@ impl Buffers {
     /// Gives the memory back.
     pub fn trim(&mut self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_tls_is_refused() {
+        assert!(Acceptor::build(&Options::default()).is_ok_and(|acceptor| acceptor.is_none()));
+        let options = Options { tls: Some(Box::default()), ..Options::default() };
+        assert!(Acceptor::build(&options).is_err_and(|reason| reason.contains("built without it")));
+    }
+}
