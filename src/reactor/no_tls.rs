@@ -69,6 +69,13 @@ impl Session {
     }
 }
 
+impl Acceptor {
+    /// When the first of the server's certificates expires.
+    pub fn expires(&self) -> Option<i64> {
+        match self.0 {}
+    }
+}
+
 impl Buffers {
     /// Gives the memory back.
     pub fn trim(&mut self) {}
