@@ -17,7 +17,7 @@ pub struct Session(Infallible);
 
 /// What TLS connections would share.
 #[derive(Debug, Default)]
-pub struct Buffers;
+pub struct Buffers(());
 
 impl Acceptor {
     /// None, if the options ask for no TLS.
