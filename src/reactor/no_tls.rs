@@ -58,7 +58,7 @@ impl Write for WebStream {
 
 /// What TLS connections would share.
 #[derive(Debug, Default)]
-pub struct Buffers;
+pub struct Buffers(());
 
 impl Acceptor {
     /// None, if the options ask for no TLS.
@@ -115,7 +115,26 @@ impl Session {
     }
 }
 
+impl Acceptor {
+    /// When the first of the server's certificates expires.
+    pub fn expires(&self) -> Option<i64> {
+        match self.0 {}
+    }
+}
+
 impl Buffers {
     /// Gives the memory back.
     pub fn trim(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_tls_is_refused() {
+        assert!(Acceptor::build(&Options::default()).is_ok_and(|acceptor| acceptor.is_none()));
+        let options = Options { tls: Some(Box::default()), ..Options::default() };
+        assert!(Acceptor::build(&options).is_err_and(|reason| reason.contains("built without it")));
+    }
 }

@@ -160,7 +160,7 @@ impl Session {
     }
 
     /// Reads what records carry into `first`, then into `second`, which must have room for as much as the incoming buffer.
-    /// `None` if there is nothing now; that it may be read again says [`Stream::readable`].
+    /// `None` if there is nothing now; whether it may be read again, the stream says.
     pub fn read(
         &mut self,
         stream: &mut Stream,
