@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!  main ── signals, start, stop                    log ── writes lines, so that nobody else waits for a disk
+//!                                                  helper ── checks passwords behind bcrypt, when there are any
 //!
 //!  worker 0 ─ poll ─ sockets ─ broker ─┐           each worker: its own poll, connections, block pool, timers and
 //!  worker 1 ─ poll ─ sockets ─ broker ─┼─ mail     match cache; a connection lives and dies on one worker
@@ -38,6 +39,10 @@
 //! frozen is left to its own limit. A full mailbox stops its senders from reading until it is emptied, which takes no
 //! longer than its owner's turn, because a worker never waits for anything but its poll.
 //!
+//! **Permissions.** A slot of the match cache remembers which permission set was last found to allow its subject, so an
+//! allowed publish costs one comparison. Deliveries to a connection that may not get everything, or that is granted
+//! replies, take the way of those that need a second look ([`broker::auth`]).
+//!
 //! **The way out.** At SIGUSR2 the main thread has every worker tell its clients, and worker 0 drop the listening socket.
 //! Later it asks for one connection after the other to be closed, each time another worker, which hands the request on
 //! if it has none left. So the pauses hold over all workers, and still only the worker closes.
@@ -57,6 +62,8 @@
 //! | partial operation | at most twice what has come of it, at most its own size |
 //! | match cache | up to 16,384 results and a million targets for a worker, given back when it is quiet |
 //! | mailbox | 4 MiB and one read of each other worker |
+//! | connection whose client has to say who it is | about 100 more |
+//! | granted replies | up to 65,536 for a connection, about 100 bytes each |
 //!
 //! # Modules, top-down
 //!
@@ -65,7 +72,7 @@
 //!
 //! - [`server`]: starts and stops everything; signals, reload, lame duck mode, what a service manager wants, `--signal`
 //! - [`reactor`]: worker loop, sockets, timers, mailboxes, listener
-//! - [`broker`]: sessions, publish, delivery, limits, closing
+//! - [`broker`]: sessions, who clients are and what they may do, publish, delivery, limits, closing
 //! - [`interest`]: accounts, index of subscriptions, queue groups, match cache
 //! - [`config`]: command line, configuration file with its blocks, and the options table
 //! - [`wire`]: operations, INFO and CONNECT, subjects, error texts

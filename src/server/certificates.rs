@@ -72,7 +72,9 @@ impl Server {
             }
             Err(reason) => {
                 let log = &self.shared.log;
-                log.error(format_args!("TLS certificates have changed and cannot be used, the old ones stay: {reason}"));
+                log.error(format_args!(
+                    "TLS certificates have changed and cannot be used, the old ones stay: {reason}"
+                ));
             }
         }
     }

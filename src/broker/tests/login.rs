@@ -150,6 +150,20 @@ fn input_waits_while_a_password_is_checked() {
     assert!(answer.starts_with("PONG\r\nINFO ") && answer.ends_with("\r\nMSG x 1 1\r\nm\r\n"), "{answer}");
 }
 
+/// Clients take whatever comes before the answer to their CONNECT for an error.
+#[test]
+fn nothing_is_said_while_a_password_is_checked() {
+    let mut world = hashed();
+    let (peer, _) = say_first(&mut world, &connect(",\"user\":\"a\",\"pass\":\"1\""));
+    world.pass(300_000);
+    world.pass(300_000);
+    assert_eq!(world.hear(peer), "");
+    world.check();
+    assert!(world.hear(peer).starts_with("PONG\r\n"));
+    world.pass(2400);
+    assert_eq!(world.hear(peer), "PING\r\n");
+}
+
 #[test]
 fn wrong_passwords_and_unknown_users_are_refused_alike() {
     for (name, password) in [("a", "2"), ("a", ""), ("c", "1"), ("", "")] {
