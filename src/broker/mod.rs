@@ -107,7 +107,7 @@ impl Shared {
         match &*made {
             Some((of, auth)) if Arc::ptr_eq(of, options) => Arc::clone(auth),
             before => {
-                let auth = match &*before {
+                let auth = match before {
                     Some((of, auth)) if of.authorization == options.authorization => Arc::clone(auth),
                     before => Arc::new(Auth::new(options, &self.interest, before.as_ref().map(|(_, auth)| &**auth))),
                 };
