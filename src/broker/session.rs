@@ -324,7 +324,9 @@ impl Broker {
         }
     }
 
-    /// What the client's operations may be like.
+    /// What the client's operations may be like. Not inlined, because there is no room for it among what the loop over
+    /// messages keeps at hand.
+    #[inline(never)]
     fn limits_of(&self, key: u32) -> Limits {
         let client = &self.local.clients[key as usize];
         let payload_max = client.payload_max(self.limits.payload_max);

@@ -19,7 +19,7 @@ fn connect(name: &str, password: &str) -> String {
 
 fn log_in(server: &Process, name: &str, password: &str) -> Peer {
     let mut peer = Peer::open(server.address());
-    peer.send(&connect(name, password));
+    peer.send(connect(name, password));
     peer.round_trip();
     peer
 }
@@ -35,7 +35,7 @@ fn nobody_waits_for_a_password_that_is_being_checked() {
     let slow: Vec<Peer> = (0..4)
         .map(|_| {
             let mut peer = Peer::open(server.address());
-            peer.send(&connect("slow", "foo"));
+            peer.send(connect("slow", "foo"));
             peer
         })
         .collect();
@@ -86,7 +86,7 @@ fn secrets_of_the_command_line_are_not_in_the_log() {
     let server = Process::start(&["--user", "u", "--pass", "s3cret", "-DV"]);
     log_in(&server, "u", "s3cret");
     let mut peer = Peer::open(server.address());
-    peer.send(&connect("u", "0ther"));
+    peer.send(connect("u", "0ther"));
     assert_eq!(peer.rest(), VIOLATION);
     server.wait_log("authentication error - User \"u\"");
     server.wait_log("Plaintext passwords detected, use nkeys or bcrypt");
@@ -100,6 +100,6 @@ fn of_user_and_token_on_the_command_line_the_token_counts() {
     peer.send("CONNECT {\"verbose\":false,\"auth_token\":\"t\"}\r\n");
     peer.round_trip();
     let mut peer = Peer::open(server.address());
-    peer.send(&connect("u", "p"));
+    peer.send(connect("u", "p"));
     assert_eq!(peer.rest(), VIOLATION);
 }

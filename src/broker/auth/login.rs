@@ -47,7 +47,9 @@ impl Broker {
         if first.eq_ignore_ascii_case(&b'c') {
             return true;
         }
-        match self.auth.fallback_at_first_word().cloned() {
+        // Who has to show a certificate has to say CONNECT too.
+        let fallback = self.auth.fallback_at_first_word().filter(|_| !self.maps_certificates());
+        match fallback.cloned() {
             Some(user) => _ = self.let_in(key, &user, false),
             None => self.turn_away(key, ""),
         }
@@ -114,10 +116,15 @@ impl Broker {
         }
     }
 
+    /// Whether a client is the user that its certificate names, whatever it says.
+    fn maps_certificates(&self) -> bool {
+        let tls = self.local.options.tls.as_ref();
+        tls.is_some_and(|tls| tls.client_certificates == ClientCertificates::Mapped)
+    }
+
     /// What a client's certificate has to do with who it is.
     fn mapping<'c>(&self, client: &'c Client, credentials: &Credentials) -> Mapping<'c> {
-        let tls = self.local.options.tls.as_ref();
-        if tls.is_none_or(|tls| tls.client_certificates != ClientCertificates::Mapped) {
+        if !self.maps_certificates() {
             return Mapping::None;
         }
         if !credentials.user.is_empty() {
