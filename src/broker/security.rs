@@ -64,6 +64,14 @@ impl Security {
         matches!(self, Self::Awaited(_))
     }
 
+    /// Who the client is, as its certificate says.
+    pub fn certificate(&self) -> Option<&PeerCertificate> {
+        match self {
+            Self::Up(secured) => secured.peer.as_deref(),
+            Self::Plain | Self::Awaited(_) => None,
+        }
+    }
+
     /// True if the client is still to get its first INFO.
     pub(super) fn withholds(&self) -> bool {
         matches!(self, Self::Awaited(Greeting::Withheld))
@@ -112,6 +120,7 @@ impl Broker {
             Security::Plain => {
                 client.security = Security::Awaited(Greeting::Sent);
                 client.due.handshake = due;
+                client.due.auth = NEVER;
                 self.local.log_start(key);
             }
             Security::Awaited(Greeting::Sent) | Security::Up(_) => {}

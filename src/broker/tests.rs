@@ -11,6 +11,7 @@
 //! - [`lame_duck`]: the way out
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
 //! - [`reload`]: other options while clients are connected
+//! - [`security`]: what comes before the first operation where there is TLS
 
 mod accounts;
 mod delivery;
@@ -23,5 +24,6 @@ mod operations;
 mod permissions;
 mod recheck;
 mod reload;
+mod security;
 mod timing;
 mod world;

@@ -38,6 +38,12 @@ impl Midge {
         Ok(Midge { server: Server::start(options, log)? })
     }
 
+    /// Starts a server with these options, but for host, port and workers.
+    pub fn start_with(workers: usize, options: Options) -> Result<Midge, StartError> {
+        let options = Options { host: "127.0.0.1".to_string(), port: 0, workers, ..options };
+        Ok(Midge { server: Server::start(options, Log::quiet())? })
+    }
+
     /// Enters lame duck mode and goes through with it in a thread of its own, up to the shutdown.
     pub fn into_lame_duck(self) -> JoinHandle<()> {
         let Midge { mut server } = self;

@@ -8,7 +8,6 @@ use super::{Decision, Mapping, Name, User};
 use crate::broker::client::{Client, Label, NEVER};
 use crate::broker::deliver::Local;
 use crate::broker::reason::Reason;
-use crate::broker::security::Security;
 use crate::broker::{Action, Broker};
 use crate::config::tls::ClientCertificates;
 use crate::log::Level;
@@ -132,10 +131,7 @@ impl Broker {
             let text = format_args!("User {user} found in connect proto, but user required from cert");
             self.shared.log.about(Level::Warning, client, text);
         }
-        match &client.security {
-            Security::Up(secured) => Mapping::Certificate(secured.peer.as_deref()),
-            Security::Plain | Security::Awaited(_) => Mapping::Certificate(None),
-        }
+        Mapping::Certificate(client.security.certificate())
     }
 
     /// The answer to a [`Check`] of the connection `cid`, which may be gone.
