@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!  main ── signals, start, stop                    log ── writes lines, so that nobody else waits for a disk
+//!                                                  helper ── checks passwords behind bcrypt, when there are any
 //!
 //!  worker 0 ─ poll ─ sockets ─ broker ─┐           each worker: its own poll, connections, block pool, timers and
 //!  worker 1 ─ poll ─ sockets ─ broker ─┼─ mail     match cache; a connection lives and dies on one worker
@@ -38,6 +39,10 @@
 //! frozen is left to its own limit. A full mailbox stops its senders from reading until it is emptied, which takes no
 //! longer than its owner's turn, because a worker never waits for anything but its poll.
 //!
+//! **Permissions.** A slot of the match cache remembers which permission set was last found to allow its subject, so an
+//! allowed publish costs one comparison. Deliveries to a connection that may not get everything, or that is granted
+//! replies, take the way of those that need a second look ([`broker::auth`]).
+//!
 //! **TLS.** What is said above is of plain bytes; a socket of the [`reactor`] may have TLS below them. Records are opened and
 //! sealed in buffers that the worker's connections share, so an idle one has none of its own. Bytes count as written when the
 //! socket has taken their records: a reader's progress and limits are the same with TLS as without. Handshakes have a queue of
@@ -71,6 +76,8 @@
 //! | closed connection | about 200 and its label, at most 4 MiB in all, and only with monitoring |
 //! | monitoring | 64 connections with 8 KiB of input at most, 16 MiB of answers and one answer more |
 //! | mailbox | 4 MiB and one read of each other worker |
+//! | connection whose client has to say who it is | about 100 more |
+//! | granted replies | up to 65,536 for a connection, about 100 bytes each |
 //!
 //! # Modules, top-down
 //!
@@ -80,7 +87,8 @@
 //! - [`server`]: starts and stops everything; signals, reload, lame duck mode, what a service manager wants, `--signal`
 //! - [`monitor`]: documents over HTTP, metrics, the status page
 //! - [`reactor`]: worker loop, sockets with or without TLS, timers, mailboxes, listener
-//! - [`broker`]: sessions, publish, delivery, limits, what comes before a connection is secured, closing
+//! - [`broker`]: sessions, what comes before a connection is secured, who clients are and what they may do, publish,
+//!   delivery, limits, closing
 //! - [`interest`]: accounts, index of subscriptions, queue groups, match cache
 //! - [`config`]: command line, configuration file with its blocks, and the options table
 //! - [`wire`]: operations, INFO and CONNECT, subjects, error texts, names in certificates

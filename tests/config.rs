@@ -55,10 +55,10 @@ fn a_checked_file_is_valid_or_not() {
     let expected =
         format!("{}{}midge: configuration file {good} is valid\n", warned(2, "gateway"), warned(3, "jetstream"));
     assert_eq!(text(&output), expected);
-    let bad = folder.write("bad.conf", "zork: 1\naccounts { A { users [ {user: u, pass: s3cret} ] } }\nport: s3cret");
+    let bad = folder.write("bad.conf", "zork: 1\noperator: s3cret\nport: s3cret");
     let expected = format!(
         "midge: {bad}:1:1: unknown field \"zork\"\n\
-         {bad}:2:1: \"accounts\" is not supported: the server would be open to everyone\n\
+         {bad}:2:1: \"operator\" is not supported: the server would be open to everyone\n\
          {bad}:3:1: expected an integer, got a string\n\n"
     );
     let broken = folder.write("broken.conf", "port: 1\nhost: [s3cret");

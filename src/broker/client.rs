@@ -1,6 +1,6 @@
 //! One client connection, without its socket.
 
-use super::auth::Access;
+use super::auth::{Access, Name, User};
 use super::reason::Reason;
 use super::security::Security;
 use super::subs::Sids;
@@ -299,9 +299,11 @@ impl fmt::Display for Client {
         if let Some(label) = &self.label {
             write!(f, "{label}")?;
         }
-        match self.user_name() {
-            Some(name) => write!(f, " - {}", crate::wire::errors::quoted(format!("$G/{name}").as_bytes())),
-            None => Ok(()),
+        match self.user() {
+            Some(User { name, account_name, .. }) if *name != Name::Anyone => {
+                write!(f, " - {}", crate::wire::errors::quoted(format!("{account_name}/{name}").as_bytes()))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -50,6 +50,7 @@ impl Local {
         client.backlog = None;
         self.disturbances += 1;
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+        self.leave_account(key);
         self.unsubscribe_all(key);
         self.let_go(key);
         if reason.flushes() {

@@ -39,6 +39,7 @@ pub use reason::Reason;
 pub use security::{Greeting, Secured, Security};
 
 use crate::config::Options;
+use crate::config::authorization::SYSTEM;
 use crate::interest::{Cache, Interest};
 use crate::log::Log;
 use crate::memory::Spares;
@@ -116,7 +117,7 @@ impl Shared {
             before => {
                 let auth = match before {
                     Some((of, auth)) if of.authorization == options.authorization => Arc::clone(auth),
-                    before => Arc::new(Auth::new(options, before.as_ref().map(|(_, auth)| &**auth))),
+                    before => Arc::new(Auth::new(options, &self.interest, before.as_ref().map(|(_, auth)| &**auth))),
                 };
                 *made = Some((Arc::clone(options), Arc::clone(&auth)));
                 auth
@@ -163,6 +164,7 @@ impl Shared {
             ldm: false,
             connect_info: false,
             remote_account: None,
+            acc_is_sys: false,
         }
     }
 }
@@ -326,7 +328,10 @@ impl Broker {
             }
             Occasion::Answer => {
                 info.connect_info = true;
-                info.remote_account = Some(&self.shared.interest.account(client.account).name);
+                info.max_payload = client.payload_max(info.max_payload);
+                let account = &*self.shared.interest.account(client.account).name;
+                info.remote_account = Some(account);
+                info.acc_is_sys = account == SYSTEM;
             }
             Occasion::LameDuck => info.ldm = true,
         }

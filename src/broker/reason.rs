@@ -27,6 +27,8 @@ pub enum Reason {
     ProtocolViolation,
     /// CONNECT asked for an unknown protocol.
     BadClientProtocolVersion,
+    /// The account has as many clients as it may have.
+    MaximumAccountConnectionsExceeded,
     /// The server is full.
     MaximumConnectionsExceeded,
     /// A message was too large.
@@ -55,6 +57,7 @@ impl Reason {
             Self::StaleConnection => "Stale Connection",
             Self::ProtocolViolation => "Protocol Violation",
             Self::BadClientProtocolVersion => "Bad Client Protocol Version",
+            Self::MaximumAccountConnectionsExceeded => "Maximum Account Connections Exceeded",
             Self::MaximumConnectionsExceeded => "Maximum Connections Exceeded",
             Self::MaximumMessagePayloadExceeded => "Maximum Message Payload Exceeded",
             Self::MaximumControlLineExceeded => "Maximum Control Line Exceeded",

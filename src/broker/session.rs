@@ -66,7 +66,7 @@ impl Broker {
         if self.local.clients[key as usize].partial.have > 0 {
             used = self.complete(key, input);
         }
-        let mut limits = Limits { headers: self.local.clients[key as usize].headers, ..self.limits };
+        let mut limits = self.limits_of(key);
         while used < input.len() {
             let client = &self.local.clients[key as usize];
             if !client.is_open() {
@@ -88,7 +88,7 @@ impl Broker {
                 Outcome::Done(op, bytes) => {
                     used += bytes;
                     self.operate(key, op);
-                    limits.headers = self.local.clients[key as usize].headers;
+                    limits = self.limits_of(key);
                 }
                 Outcome::More(need) => {
                     let partial = &mut self.local.clients[key as usize].partial;
@@ -191,7 +191,8 @@ impl Broker {
             if !client.is_open() {
                 return input.len();
             }
-            let limits = Limits { headers: client.headers, ..self.limits };
+            let payload_max = client.payload_max(self.limits.payload_max);
+            let limits = Limits { headers: client.headers, payload_max, ..self.limits };
             let mut partial = std::mem::take(&mut client.partial);
             let rest = &input[used..];
             // No more than belongs to this operation, or to its line while the rest is not known.
@@ -323,6 +324,15 @@ impl Broker {
         }
     }
 
+    /// What the client's operations may be like. Not inlined, because there is no room for it among what the loop over
+    /// messages keeps at hand.
+    #[inline(never)]
+    fn limits_of(&self, key: u32) -> Limits {
+        let client = &self.local.clients[key as usize];
+        let payload_max = client.payload_max(self.limits.payload_max);
+        Limits { headers: client.headers, payload_max, ..self.limits }
+    }
+
     fn subscribe(&mut self, key: u32, subject: &[u8], queue: &[u8], sid: &[u8]) {
         let may_subscribe = self.local.may_subscribe(key, subject, queue);
         let options = &self.local.options;
@@ -340,7 +350,7 @@ impl Broker {
             log.about(Level::Error, client, format_args!("{}", error.text()));
             return self.local.complain(key, error);
         }
-        if options.max_subscriptions > 0 && client.sids.len() >= options.max_subscriptions {
+        if client.has_all_subscriptions(options.max_subscriptions) {
             log.about(Level::Error, client, format_args!("maximum subscriptions exceeded"));
             return self.local.complain(key, ProtocolError::Subscriptions);
         }
@@ -426,7 +436,7 @@ impl Broker {
                 (Reason::MaximumControlLineExceeded, Some(ProtocolError::ControlLine))
             }
             Bad::Payload { size } => {
-                let limit = self.limits.payload_max;
+                let limit = client.payload_max(self.limits.payload_max);
                 log.about(Level::Error, client, format_args!("maximum payload exceeded: {size} vs {limit}"));
                 (Reason::MaximumMessagePayloadExceeded, Some(ProtocolError::Payload))
             }

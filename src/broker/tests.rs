@@ -4,6 +4,7 @@
 //! - [`model`]: the naive broker, a list of subscriptions and a loop
 //! - [`delivery`]: random work for both, from a seed
 //! - [`timing`]: what becomes due, by a clock turned by hand
+//! - [`accounts`]: subject spaces of their own
 //! - [`login`]: saying who one is
 //! - [`permissions`]: what a user may do, and what one gets who may not get everything
 //! - [`recheck`]: other users and permissions while clients are connected
@@ -12,6 +13,7 @@
 //! - [`reload`]: other options while clients are connected
 //! - [`security`]: what comes before the first operation where there is TLS
 
+mod accounts;
 mod delivery;
 mod dice;
 mod lame_duck;

@@ -91,6 +91,10 @@ impl Local {
         if client.security.is_awaited() {
             return;
         }
+        // Before it is let in, a client takes anything but an answer for an error.
+        if client.is_at_the_door() {
+            return;
+        }
         // What a held publisher sends, its PONG included, is not read.
         let active = client.held_by > 0 || now - client.active_at < interval;
         if client.pinged_us != 0 && active && now - client.pinged_us / 1000 < ROUND_TRIP_MS {

@@ -21,6 +21,36 @@ pub struct Authorization {
     pub users: Option<Arc<Vec<User>>>,
     /// The user that a client becomes which does not say who it is.
     pub no_auth_user: Option<String>,
+    /// Subject spaces with users of their own, besides [`GLOBAL`].
+    pub accounts: Vec<Account>,
+}
+
+/// The account of users that are in no other.
+pub const GLOBAL: &str = "$G";
+
+/// The account for those who look after the server.
+pub const SYSTEM: &str = "$SYS";
+
+/// A subject space with users of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Who may connect to it.
+    pub users: Vec<User>,
+    /// What its clients may cost.
+    pub limits: AccountLimits,
+}
+
+/// What the clients of an account may cost; None where there is no limit of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Clients at a time.
+    pub connections: Option<usize>,
+    /// Subscriptions of one client.
+    pub subscriptions: Option<usize>,
+    /// Bytes of a message, headers included.
+    pub payload: Option<usize>,
 }
 
 /// One of several users.
@@ -94,6 +124,7 @@ impl Authorization {
         timeout: None,
         users: None,
         no_auth_user: None,
+        accounts: Vec::new(),
     };
 
     /// How long a client may take that the configuration does not say it for.
@@ -101,16 +132,36 @@ impl Authorization {
 
     /// True if clients have to say who they are.
     pub fn is_required(&self) -> bool {
-        self.user.is_some() || !self.password.is_empty() || !self.token.is_empty() || self.users.is_some()
+        self.user.is_some() || !self.password.is_empty() || !self.token.is_empty() || self.has_users()
+    }
+
+    /// True if there is a list of users, which may be empty, or an account has some.
+    pub fn has_users(&self) -> bool {
+        self.users.is_some() || self.accounts.iter().any(|account| !account.users.is_empty())
+    }
+
+    /// All users of lists with the names and limits of their accounts.
+    pub fn all_users(&self) -> impl Iterator<Item = (&str, &User, AccountLimits)> {
+        let global = self.users.iter().flat_map(|users| users.iter());
+        let global = global.map(|user| (GLOBAL, user, AccountLimits::default()));
+        global.chain(
+            self.accounts
+                .iter()
+                .flat_map(|account| account.users.iter().map(|user| (account.name.as_str(), user, account.limits))),
+        )
+    }
+
+    /// True if the only users are those who look after the server: then everyone else may connect as if nothing were
+    /// configured.
+    pub fn is_for_system_only(&self) -> bool {
+        self.users.is_none() && self.accounts.iter().all(|account| account.users.is_empty() || account.name == SYSTEM)
     }
 
     /// True if a password or the token is not hidden behind a hash.
     pub fn has_plain_text(&self) -> bool {
         let is_plain = |secret: &Secret| !secret.is_empty() && !secret.is_bcrypt();
         let of_user = |user: &User| matches!(&user.login, Login::Password(_, password) if is_plain(password));
-        is_plain(&self.password)
-            || is_plain(&self.token)
-            || self.users.as_ref().is_some_and(|users| users.iter().any(of_user))
+        is_plain(&self.password) || is_plain(&self.token) || self.all_users().any(|(_, user, _)| of_user(user))
     }
 
     /// Looks whether its parts make sense together, once all of them are set.
@@ -120,17 +171,19 @@ impl Authorization {
     pub(super) fn check(&self) -> Result<(), String> {
         let Some(name) = &self.no_auth_user else { return Ok(()) };
         let quoted = crate::log::Quoted(name.as_bytes());
-        let Some(users) = &self.users else {
+        if !self.has_users() {
             return Err(format!("no_auth_user: {quoted} present, but users/nkeys are not defined"));
-        };
+        }
         let key = crate::wire::nkey::decode(crate::wire::nkey::USER, name);
         let is_it = |user: &User| match &user.login {
             Login::Password(known, _) => known == name,
             Login::Nkey(known) => Some(known) == key.as_ref(),
         };
-        match users.iter().any(is_it) {
+        match self.all_users().any(|(_, user, _)| is_it(user)) {
             true => Ok(()),
-            false => Err(format!("no_auth_user: {quoted} not present as user or nkey in authorization block")),
+            false => {
+                Err(format!("no_auth_user: {quoted} not present as user or nkey in authorization block or account"))
+            }
         }
     }
 }

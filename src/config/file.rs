@@ -53,6 +53,7 @@ pub fn apply(map: &Map, options: &mut Options) -> Report {
         }
     }
     check_sizes(map, options, &mut report);
+    blocks::check(map, options, &mut report);
     report.sorted()
 }
 

@@ -65,6 +65,7 @@ fn authorization_changes(old: &Authorization, new: &Authorization) -> impl Itera
         (old.token != new.token, "authorization token".to_owned()),
         (old.timeout != new.timeout, format!("authorization timeout = {timeout}")),
         (old.users != new.users, "authorization users".to_owned()),
+        (old.accounts != new.accounts, "accounts".to_owned()),
     ];
     let changed = parts.into_iter().filter(|(is_changed, _)| *is_changed);
     changed.map(|(_, text)| Change { keys: &["authorization"], text })

@@ -16,7 +16,7 @@ const OPEN: &str = "the server would be open to everyone";
 
 /// Everything that is missing, with the dangerous first.
 pub const MISSING: &[Missing] = &[
-    Missing { keys: &["accounts", "proxies"], danger: OPEN },
+    Missing { keys: &["proxies"], danger: OPEN },
     Missing { keys: &["operator", "operators", "roots", "root", "trusted", "trusted_keys"], danger: OPEN },
     Missing {
         keys: &[

@@ -4,6 +4,7 @@
 //! which of its subscriptions. A change bumps a few counters ([`Changes`]); a worker compares them with what it saw when
 //! it cached a result, so one client's fresh inboxes do not disturb the results for other subjects.
 
+mod accounts;
 pub mod cache;
 pub mod changes;
 pub mod index;
@@ -18,9 +19,11 @@ pub use matched::{Group, Matched, Shape};
 pub use targets::Target;
 
 use crate::wire::subject;
+use accounts::Accounts;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// An account's number.
 pub type AccountId = u32;
@@ -36,14 +39,16 @@ const TARGET_COST: usize = 8;
 #[derive(Debug)]
 pub struct Account {
     /// Its name, as clients are told it.
-    pub name: String,
+    pub name: Arc<str>,
+    /// Its clients, of all workers.
+    pub connections: AtomicUsize,
     index: RwLock<Index>,
 }
 
 /// The interest of all accounts.
 #[derive(Debug)]
 pub struct Interest {
-    accounts: Vec<Account>,
+    accounts: Accounts,
     changes: Changes,
     hash: SubjectHash,
 }
@@ -52,8 +57,7 @@ impl Interest {
     /// Only `$G`. The seed makes hash values unguessable for peers.
     pub fn new(seed: u64) -> Self {
         let hash = SubjectHash::new(seed);
-        let global = Account { name: "$G".into(), index: RwLock::new(Index::new(hash.clone())) };
-        Self { accounts: vec![global], changes: Changes::default(), hash }
+        Self { accounts: Accounts::new(hash.clone()), changes: Changes::default(), hash }
     }
 
     /// The hash of subjects, seeded.
@@ -63,7 +67,12 @@ impl Interest {
 
     /// The account with this number.
     pub fn account(&self, id: AccountId) -> &Account {
-        &self.accounts[id as usize]
+        self.accounts.get(id)
+    }
+
+    /// The number of the account with this name, which is made if it is not there. None if there are too many.
+    pub fn account_number(&self, name: &str) -> Option<AccountId> {
+        self.accounts.number(name)
     }
 
     /// Adds a subscription. `queue` is empty for a plain one. The subject must be valid for SUB.
@@ -111,9 +120,9 @@ impl Interest {
         self.account(account).index.read().unwrap_or_else(PoisonError::into_inner).tally()
     }
 
-    /// All accounts in the order of their numbers.
-    pub fn accounts(&self) -> &[Account] {
-        &self.accounts
+    /// Every account there is now, in the order of their numbers.
+    pub fn accounts(&self) -> impl Iterator<Item = (AccountId, &Account)> {
+        self.accounts.iter()
     }
 
     /// Called with the index still locked, so that who sees the counters sees the index too.

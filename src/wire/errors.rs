@@ -26,6 +26,8 @@ pub enum ProtocolError<'a> {
     Connections,
     /// There were `tls.connection_rate_limit` connections in this second.
     Throttled,
+    /// The account has as many clients as it may have.
+    AccountConnections,
     /// The connection has `max_subscriptions` subscriptions.
     Subscriptions,
     /// SUB with an empty token or a `>` that is not last.
@@ -59,6 +61,7 @@ impl ProtocolError<'_> {
             NoRespondersWithoutHeaders => "no responders requires headers support",
             Authorization => "Authorization Violation",
             AuthenticationTimeout => "Authentication Timeout",
+            AccountConnections => "maximum account active connections exceeded",
             Connections => "maximum connections exceeded",
             Throttled => "Connection throttling is active. Please try again later.",
             Subscriptions => "maximum subscriptions exceeded",

@@ -52,6 +52,9 @@ pub struct Info<'a> {
     /// The account the client is bound to; only with `connect_info`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_account: Option<&'a str>,
+    /// That account is the one for those who look after the server.
+    #[serde(skip_serializing_if = "is_false")]
+    pub acc_is_sys: bool,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -98,6 +101,7 @@ mod tests {
             ldm: false,
             connect_info: false,
             remote_account: None,
+            acc_is_sys: false,
         };
         assert_eq!(
             String::from_utf8(first.line()).unwrap(),

@@ -20,6 +20,8 @@ pub struct Access {
     pub is_proven: bool,
     /// Replies that it may publish.
     pub grants: Option<Box<Grants>>,
+    /// It counts as a client of its account.
+    pub is_counted: bool,
     /// Some of its subscriptions do not get everything.
     pub is_filtered: bool,
 }
@@ -68,6 +70,7 @@ impl Access {
             user: None,
             is_proven: false,
             grants: None,
+            is_counted: false,
             is_filtered: false,
         }
     }

@@ -15,6 +15,7 @@ use crate::wire::errors::quoted;
 use crate::wire::redact::REDACTED;
 use crate::wire::{Connect, Credentials, ProtocolError};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Broker {
     /// A new connection, or one that is not used yet: its client has to say who it is, if clients have to.
@@ -45,8 +46,10 @@ impl Broker {
         if first.eq_ignore_ascii_case(&b'c') {
             return true;
         }
-        match self.auth.fallback_at_first_word().cloned() {
-            Some(user) => self.let_in(key, &user, false),
+        // Who has to show a certificate has to say CONNECT too.
+        let fallback = self.auth.fallback_at_first_word().filter(|_| !self.maps_certificates());
+        match fallback.cloned() {
+            Some(user) => _ = self.let_in(key, &user, false),
             None => self.turn_away(key, ""),
         }
         self.local.clients[key as usize].is_open()
@@ -81,14 +84,8 @@ impl Broker {
         client.label = says_something.then(|| Box::new(Label { version, lang, name }));
         match self.decide(key, &credentials) {
             Decision::Open => self.answer(key, outcome),
-            Decision::Accept(user) => {
-                self.let_in(key, &user, true);
-                self.answer(key, outcome);
-            }
-            Decision::Assume(user) => {
-                self.let_in(key, &user, false);
-                self.answer(key, outcome);
-            }
+            Decision::Accept(user) => self.welcome(key, &user, true, outcome),
+            Decision::Assume(user) => self.welcome(key, &user, false, outcome),
             Decision::Refuse => self.turn_away(key, &claim(&credentials)),
             Decision::Check(user, password, hash) => {
                 let client = &mut self.local.clients[key as usize];
@@ -118,10 +115,15 @@ impl Broker {
         }
     }
 
+    /// Whether a client is the user that its certificate names, whatever it says.
+    fn maps_certificates(&self) -> bool {
+        let tls = self.local.options.tls.as_ref();
+        tls.is_some_and(|tls| tls.client_certificates == ClientCertificates::Mapped)
+    }
+
     /// What a client's certificate has to do with who it is.
     fn mapping<'c>(&self, client: &'c Client, credentials: &Credentials) -> Mapping<'c> {
-        let tls = self.local.options.tls.as_ref();
-        if tls.is_none_or(|tls| tls.client_certificates != ClientCertificates::Mapped) {
+        if !self.maps_certificates() {
             return Mapping::None;
         }
         if !credentials.user.is_empty() {
@@ -140,23 +142,33 @@ impl Broker {
         };
         let Stage::Checking(pending) = std::mem::replace(&mut access.stage, Stage::Refused) else { return };
         self.local.go_on(key);
+        let jitter = self.random.below(1000) as u64;
+        self.local.expect_first_ping(key, jitter);
         match (verdict, pending.user) {
-            (Verdict::Right, Some(user)) => {
-                self.let_in(key, &user, true);
-                self.answer(key, pending.outcome);
-            }
+            (Verdict::Right, Some(user)) => self.welcome(key, &user, true, pending.outcome),
             (Verdict::Unknown, _) => self.local.time_out(key),
             _ => self.turn_away(key, &pending.claim),
         }
     }
 
-    /// A client is this user from now on; it is proven if the client has shown that.
-    pub(super) fn let_in(&mut self, key: u32, user: &Arc<User>, is_proven: bool) {
+    /// Lets a client in and does what its CONNECT asks for.
+    fn welcome(&mut self, key: u32, user: &Arc<User>, is_proven: bool, outcome: Outcome) {
+        if self.let_in(key, user, is_proven) {
+            self.answer(key, outcome);
+        }
+    }
+
+    /// A client is this user from now on; it is proven if the client has shown that. False if the account has too many
+    /// clients: then the connection is closed.
+    pub(super) fn let_in(&mut self, key: u32, user: &Arc<User>, is_proven: bool) -> bool {
         let hash = self.shared.interest.subject_hash();
+        self.local.leave_account(key);
         let client = &mut self.local.clients[key as usize];
         client.due.auth = NEVER;
         client.account = user.account;
-        let Some(access) = &mut client.access else { return };
+        let Some(access) = &mut client.access else { return true };
+        let before = self.shared.interest.account(user.account).connections.fetch_add(1, Ordering::Relaxed);
+        access.is_counted = true;
         access.stage = Stage::Granted;
         access.is_proven = is_proven;
         if !access.user.as_ref().is_some_and(|known| Arc::ptr_eq(known, user)) {
@@ -166,6 +178,14 @@ impl Broker {
             access.user = Some(Arc::clone(user));
         }
         self.local.watch(key);
+        let is_full = user.limits.connections.is_some_and(|most| before >= most);
+        if is_full {
+            let client = &self.local.clients[key as usize];
+            let error = ProtocolError::AccountConnections;
+            self.shared.log.about(Level::Error, client, format_args!("{}", error.text()));
+            self.local.close(key, Reason::MaximumAccountConnectionsExceeded, Some(error));
+        }
+        !is_full
     }
 
     /// Does what a CONNECT asks for that was let through.
@@ -208,6 +228,14 @@ impl Broker {
 }
 
 impl Local {
+    /// A client is none of its account any more, as far as those are counted.
+    pub(in crate::broker) fn leave_account(&mut self, key: u32) {
+        let client = &mut self.clients[key as usize];
+        if client.access.as_mut().is_some_and(|access| std::mem::take(&mut access.is_counted)) {
+            self.shared.interest.account(client.account).connections.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// A client that has to say who it is has had its time, or one that was refused has waited for the answer.
     pub(in crate::broker) fn auth_due(&mut self, key: u32) {
         let client = &mut self.clients[key as usize];
@@ -278,6 +306,12 @@ impl Client {
         self.access.as_ref().is_some_and(|access| matches!(access.stage, Stage::Asked))
     }
 
+    /// True while its password is checked, or it waits to hear that it was refused.
+    pub(in crate::broker) fn is_at_the_door(&self) -> bool {
+        let stage = self.access.as_ref().map(|access| &access.stage);
+        stage.is_some_and(|stage| matches!(stage, Stage::Checking(_) | Stage::Refused))
+    }
+
     /// The number of the set of its permissions; 0 if it may do everything.
     #[inline]
     pub(in crate::broker) fn permission_set(&self) -> u64 {
@@ -287,8 +321,24 @@ impl Client {
         }
     }
 
+    /// The user it is.
+    pub(in crate::broker) fn user(&self) -> Option<&User> {
+        self.access.as_ref()?.user.as_deref()
+    }
+
     /// The name of the user it is.
     pub(in crate::broker) fn user_name(&self) -> Option<&Name> {
-        self.access.as_ref()?.user.as_ref().map(|user| &user.name)
+        self.user().map(|user| &user.name)
+    }
+
+    /// The largest payload it may send, where others may send one of `most` bytes.
+    pub(in crate::broker) fn payload_max(&self, most: usize) -> usize {
+        self.user().and_then(|user| user.limits.payload).map_or(most, |limit| limit.min(most))
+    }
+
+    /// Whether it has as many subscriptions as it may have, where others may have `most`, or any number if that is 0.
+    pub(in crate::broker) fn has_all_subscriptions(&self, most: usize) -> bool {
+        let own = self.user().and_then(|user| user.limits.subscriptions);
+        (most > 0 && self.sids.len() >= most) || own.is_some_and(|own| self.sids.len() >= own)
     }
 }

@@ -24,8 +24,8 @@ pub use permissions::Permissions;
 pub use recheck::Recheck;
 
 use crate::config::Options;
-use crate::config::authorization::{self as config, Authorization, Login};
-use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::config::authorization::{self as config, AccountLimits, Authorization, Login};
+use crate::interest::{AccountId, GLOBAL_ACCOUNT, Interest};
 use crate::wire::certificate::PeerCertificate;
 use crate::wire::nkey::{self, PublicKey};
 use crate::wire::{Credentials, Secret};
@@ -69,8 +69,12 @@ pub struct User {
     pub name: Name,
     /// The subject space the user lives in.
     pub account: AccountId,
+    /// That one's name.
+    pub account_name: Arc<str>,
     /// What the user may do; None if everything.
     pub permissions: Option<Arc<Permissions>>,
+    /// What clients of that account may cost.
+    pub limits: AccountLimits,
     proof: Proof,
     /// A plain connection is allowed.
     is_standard: bool,
@@ -85,6 +89,17 @@ pub enum Name {
     Nkey(PublicKey),
     /// One of those who know the token.
     Token,
+    /// One of all who may connect without being asked.
+    Anyone,
+}
+
+impl User {
+    /// Someone who may do everything, in the account of those that have no other.
+    fn unlimited(name: Name, proof: Proof) -> Self {
+        let (account, account_name) = (GLOBAL_ACCOUNT, Arc::from(config::GLOBAL));
+        let limits = AccountLimits::default();
+        Self { name, account, account_name, permissions: None, limits, proof, is_standard: true }
+    }
 }
 
 impl fmt::Display for Name {
@@ -93,6 +108,7 @@ impl fmt::Display for Name {
             Name::User(name) => write!(f, "user:{name}"),
             Name::Nkey(key) => write!(f, "nkey:{}", nkey::encode(nkey::USER, key)),
             Name::Token => f.write_str("token"),
+            Name::Anyone => f.write_str("anyone"),
         }
     }
 }
@@ -148,24 +164,18 @@ pub enum Decision {
 impl Auth {
     /// What the options say. `before` is what was in force until now: permission sets that are there already are used
     /// again, and the numbers of others go on from there, so that none is ever taken for another.
-    pub fn new(options: &Options, before: Option<&Auth>) -> Self {
-        let Authorization { user, password, token, users, no_auth_user, .. } = &options.authorization;
+    pub fn new(options: &Options, interest: &Interest, before: Option<&Auth>) -> Self {
+        let authorization = &options.authorization;
+        let Authorization { user, password, token, no_auth_user, .. } = authorization;
         let last_set = before.map_or(0, |before| before.last_set);
         let mut maker = Maker { last_set, sets: HashMap::new(), before: before.map(|before| &before.sets) };
         let mut by_key = HashMap::new();
-        let single = |name, secret| {
-            Arc::new(User {
-                name,
-                account: GLOBAL_ACCOUNT,
-                permissions: None,
-                proof: Proof::of(secret),
-                is_standard: true,
-            })
-        };
-        let method = if let Some(users) = users {
-            let mut by_name = HashMap::with_capacity(users.len());
-            for user in users.iter() {
-                let made = maker.user(user);
+        let method = if authorization.has_users() {
+            let mut by_name = HashMap::new();
+            for (account, user, limits) in authorization.all_users() {
+                // Where there are too many accounts, nobody comes into the last ones.
+                let Some(account) = interest.account_number(account) else { continue };
+                let made = maker.user(user, account, &interest.account(account).name, limits);
                 match &user.login {
                     Login::Password(name, _) => _ = by_name.insert(name.clone(), made),
                     Login::Nkey(key) => _ = by_key.insert(*key, made),
@@ -173,15 +183,22 @@ impl Auth {
             }
             Method::Names(by_name)
         } else if !token.is_empty() {
-            Method::Token(single(Name::Token, token))
+            Method::Token(Arc::new(User::unlimited(Name::Token, Proof::of(token))))
         } else if user.is_some() || !password.is_empty() {
             let name = user.clone().unwrap_or_default();
-            Method::Names(HashMap::from([(name.clone(), single(Name::User(name), password))]))
+            let user = User::unlimited(Name::User(name.clone()), Proof::of(password));
+            Method::Names(HashMap::from([(name, Arc::new(user))]))
         } else {
             Method::Open
         };
         let mut auth = Self { method, by_key, fallback: None, decoy: None, last_set: maker.last_set, sets: maker.sets };
-        auth.fallback = no_auth_user.as_ref().and_then(|name| auth.named(name)).cloned();
+        auth.fallback = match no_auth_user {
+            Some(name) => auth.named(name).cloned(),
+            None if auth.is_required() && authorization.has_users() && authorization.is_for_system_only() => {
+                Some(Arc::new(User::unlimited(Name::Anyone, Proof::Signature)))
+            }
+            None => None,
+        };
         auth.decoy = auth.decoy();
         auth
     }
@@ -215,7 +232,7 @@ impl Auth {
 
     /// True if the first INFO says so.
     pub fn is_shown(&self) -> bool {
-        self.is_required() && self.fallback.is_none()
+        self.is_required() && self.fallback.as_ref().is_none_or(|user| user.name == Name::Anyone)
     }
 
     /// True if some users sign nonces.
@@ -225,7 +242,7 @@ impl Auth {
 
     /// The user that a client is which says something else than CONNECT first.
     fn fallback_at_first_word(&self) -> Option<&Arc<User>> {
-        self.fallback.as_ref().filter(|user| matches!(user.name, Name::User(_)))
+        self.fallback.as_ref().filter(|user| matches!(user.name, Name::User(_) | Name::Anyone))
     }
 
     /// The user of this name as things are now.
@@ -292,7 +309,8 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn user(&mut self, user: &config::User) -> Arc<User> {
+    fn user(&mut self, user: &config::User, account: AccountId, name: &Arc<str>, limits: AccountLimits) -> Arc<User> {
+        let account_name = Arc::clone(name);
         let (name, proof) = match &user.login {
             Login::Password(name, password) => (Name::User(name.clone()), Proof::of(password)),
             Login::Nkey(key) => (Name::Nkey(*key), Proof::Signature),
@@ -300,7 +318,9 @@ impl Maker<'_> {
         let permissions = user.permissions.as_ref().filter(|permissions| !permissions.allow_everything());
         Arc::new(User {
             name,
-            account: GLOBAL_ACCOUNT,
+            account,
+            account_name,
+            limits,
             permissions: permissions.map(|permissions| self.set(permissions)),
             proof,
             is_standard: user.is_standard,

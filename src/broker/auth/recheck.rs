@@ -8,6 +8,7 @@ use super::permissions::MaySubscribe;
 use super::{Name, User};
 use crate::broker::Broker;
 use crate::broker::reason::Reason;
+use crate::interest::GLOBAL_ACCOUNT;
 use crate::log::Level;
 use crate::wire::ProtocolError;
 use crate::wire::errors::quoted;
@@ -81,6 +82,7 @@ impl Broker {
             Fate::Stay => return false,
             Fate::Become(user) => return self.become_user(key, &user),
             Fate::Free => {
+                self.local.leave_account(key);
                 self.local.clients[key as usize].access = None;
                 self.local.watch(key);
                 return true;
@@ -92,7 +94,7 @@ impl Broker {
                 let claim = match client.user_name() {
                     Some(Name::User(name)) => format!(" - User {}", quoted(name.as_bytes())),
                     Some(name @ Name::Nkey(_)) => format!(" - Nkey {}", quoted(name.word().as_bytes())),
-                    Some(Name::Token) | None => String::new(),
+                    Some(Name::Token | Name::Anyone) | None => String::new(),
                 };
                 self.shared.log.about(Level::Error, client, format_args!("authentication error{claim}"));
                 self.local.close(key, Reason::AuthenticationFailure, Some(ProtocolError::Authorization));
@@ -109,7 +111,8 @@ impl Broker {
                 _ if !auth.is_required() => Fate::Stay,
                 // Whether it gave credentials that would do now is not known: nobody looked at them.
                 None if client.connected => Fate::Violation,
-                Some(user) if client.connected => Fate::Become(user),
+                Some(user) if client.connected && user.account == client.account => Fate::Become(user),
+                Some(_) if client.connected => Fate::Leave,
                 _ => Fate::Ask,
             };
         };
@@ -127,7 +130,7 @@ impl Broker {
             };
         };
         if !auth.is_required() {
-            return if user.account == crate::interest::GLOBAL_ACCOUNT { Fate::Free } else { Fate::Leave };
+            return if user.account == GLOBAL_ACCOUNT { Fate::Free } else { Fate::Leave };
         }
         let now = match access.is_proven {
             true => auth.user(&user.name),
@@ -146,8 +149,7 @@ impl Broker {
     fn become_user(&mut self, key: u32, user: &Arc<User>) -> bool {
         if self.local.clients[key as usize].access.is_none() {
             self.ask(key);
-            self.let_in(key, user, false);
-            return user.permissions.is_some();
+            return self.let_in(key, user, false) && user.permissions.is_some();
         }
         let hash = self.shared.interest.subject_hash();
         let client = &mut self.local.clients[key as usize];

@@ -8,10 +8,14 @@ fn password(name: &str, password: &str) -> config::User {
     config::User { login, permissions: None, is_standard: true }
 }
 
+fn auth_of(options: &Options, before: Option<&Auth>) -> Auth {
+    Auth::new(options, &Interest::new(7), before)
+}
+
 fn with(change: impl FnOnce(&mut Authorization)) -> Auth {
     let mut options = Options::default();
     change(&mut options.authorization);
-    Auth::new(&options, None)
+    auth_of(&options, None)
 }
 
 fn with_users(users: Vec<config::User>) -> Auth {
@@ -104,7 +108,7 @@ fn who_says_nothing_may_be_someone() {
     let mut options = Options::default();
     options.authorization.users = Some(Arc::new(vec![password("a", "1"), password("b", HASH)]));
     options.authorization.no_auth_user = Some("b".into());
-    let auth = Auth::new(&options, None);
+    let auth = auth_of(&options, None);
     assert!(auth.is_required() && !auth.is_shown());
     assert_eq!(decide(&auth, Credentials::default()), "user:b");
     assert_eq!(decide(&auth, given("a", "1")), "user:a");
@@ -125,7 +129,7 @@ fn a_certificate_counts_in_place_of_a_name() {
     let mut options = Options::default();
     options.authorization.users = Some(Arc::new(vec![password("joe@x.com", ""), password("b", "2")]));
     options.authorization.no_auth_user = Some("b".into());
-    let auth = Auth::new(&options, None);
+    let auth = auth_of(&options, None);
     let decide = |names: Option<&[&str]>, credentials: Credentials| {
         let names = names.map(|names| names.iter().map(|name| name.to_string()).collect());
         let certificate = names.map(|names| PeerCertificate { names, subject: Default::default() });
@@ -157,7 +161,7 @@ fn a_key_counts_more_than_a_name() {
     let text = nkey::encode(nkey::USER, &key);
     options.authorization.users = Some(Arc::new(vec![password("a", "1"), user]));
     options.authorization.no_auth_user = Some(text.clone());
-    let auth = Auth::new(&options, None);
+    let auth = auth_of(&options, None);
     assert!(auth.has_nkeys());
     let sign = |nonce: &str| base64::encode(pair.sign(nonce.as_bytes()).as_ref(), base64::URL_SAFE);
     let with_key = |nkey: &str, signature: String| Credentials {
@@ -192,7 +196,7 @@ fn the_same_permissions_are_one_set_and_no_number_comes_again() {
     let nothing = Some(Arc::new(config::Permissions::default()));
     options.authorization.users =
         Some(Arc::new(vec![user("a", set("x")), user("b", set("x")), user("c", set("y")), user("d", nothing)]));
-    let auth = Auth::new(&options, None);
+    let auth = auth_of(&options, None);
     let id = |auth: &Auth, name: &str| {
         let user = auth.user(&Name::User(name.into())).unwrap();
         user.permissions.as_ref().map(|permissions| permissions.id)
@@ -201,7 +205,7 @@ fn the_same_permissions_are_one_set_and_no_number_comes_again() {
     assert_eq!((ids[0], ids[3]), (ids[1], None));
     assert_ne!(ids[0], ids[2]);
     options.authorization.users = Some(Arc::new(vec![user("a", set("x")), user("b", set("z"))]));
-    let after = Auth::new(&options, Some(&auth));
+    let after = auth_of(&options, Some(&auth));
     assert_eq!(id(&after, "a"), ids[0], "what is the same stays the same");
     assert!(id(&after, "b") > ids.into_iter().max().unwrap());
 }

@@ -127,6 +127,19 @@ fn a_user_may_be_assumed_of_the_first_word() {
 }
 
 #[test]
+fn nobody_is_assumed_where_certificates_say_who_clients_are() {
+    use crate::config::tls::{ClientCertificates, TlsSettings};
+    let mut options = options("no_auth_user: a\nauthorization { users: [{user: a}] }");
+    let tls = TlsSettings { client_certificates: ClientCertificates::Mapped, ..TlsSettings::default() };
+    options.tls = Some(tls.into());
+    options.allow_non_tls = true;
+    for first in ["PING\r\n", &connect(""), &connect(",\"user\":\"a\"")] {
+        let mut world = World::new(1, options.clone(), Log::quiet(), 7);
+        assert_eq!(say_first(&mut world, first).1, VIOLATION, "{first}");
+    }
+}
+
+#[test]
 fn a_second_connect_is_looked_at_like_the_first() {
     let mut world = world("authorization { users: [{user: a, pass: p, permissions: {pub: foo}}, {user: b, pass: q}] }");
     let (peer, _) = say_first(&mut world, &connect(",\"user\":\"a\",\"pass\":\"p\""));
@@ -148,6 +161,20 @@ fn input_waits_while_a_password_is_checked() {
     assert!(world.check());
     let answer = world.hear(peer);
     assert!(answer.starts_with("PONG\r\nINFO ") && answer.ends_with("\r\nMSG x 1 1\r\nm\r\n"), "{answer}");
+}
+
+/// Clients take whatever comes before the answer to their CONNECT for an error.
+#[test]
+fn nothing_is_said_while_a_password_is_checked() {
+    let mut world = hashed();
+    let (peer, _) = say_first(&mut world, &connect(",\"user\":\"a\",\"pass\":\"1\""));
+    world.pass(300_000);
+    world.pass(300_000);
+    assert_eq!(world.hear(peer), "");
+    world.check();
+    assert!(world.hear(peer).starts_with("PONG\r\n"));
+    world.pass(2400);
+    assert_eq!(world.hear(peer), "PING\r\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::config::authorization::{Authorization, Login, Permissions, Responses, Rules, User};
+use crate::config::authorization::{AccountLimits, Authorization, Login, Permissions, Responses, Rules, User};
 use crate::config::file;
 use crate::config::lang;
 use crate::config::tests::NOTHING;
@@ -196,7 +196,7 @@ fn a_user_for_those_who_say_nothing_must_be_there() {
     let missing = "no_auth_user: \"x\" present, but users/nkeys are not defined".to_owned();
     assert_eq!(check("no_auth_user: x"), Err(missing.clone()));
     assert_eq!(check("no_auth_user: x\nauthorization { token: t }"), Err(missing));
-    let unknown = "no_auth_user: \"x\" not present as user or nkey in authorization block".to_owned();
+    let unknown = "no_auth_user: \"x\" not present as user or nkey in authorization block or account".to_owned();
     assert_eq!(check("no_auth_user: x\nauthorization { users: [{user: a}] }"), Err(unknown));
     assert_eq!(check("no_auth_user: a\nauthorization { users: [{user: a}] }"), Ok(()));
     assert_eq!(check("authorization { users: [{user: a}] }\nno_auth_user: a"), Ok(()));
@@ -209,4 +209,63 @@ fn options_with_secrets_do_not_show_them() {
     assert!(!shown.contains("s3cret") && !shown.contains("h4sh"), "{shown}");
     let shown = format!("{:?}", read("authorization { user: a, pass: s3cret }").0);
     assert!(shown.contains("REDACTED") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn accounts_have_users_and_limits_of_their_own() {
+    let read_all = authorization(
+        "accounts {
+           A { users: [{user: a}, {user: b, permissions: {pub: x}}], default_permissions: {sub: y} }
+           B { users: [{user: c}], limits: {max_conn: 2, max_subs: -1, max_payload: 1k, max_leafs: 3} }
+           C {}
+         }
+         authorization { users: [{user: d}] }",
+    );
+    let named: Vec<(&str, usize)> =
+        read_all.accounts.iter().map(|account| (account.name.as_str(), account.users.len())).collect();
+    assert_eq!(named, [("A", 2), ("B", 1), ("C", 0)]);
+    let limits = AccountLimits { connections: Some(2), subscriptions: None, payload: Some(1000) };
+    assert_eq!(read_all.accounts[1].limits, limits);
+    assert_eq!(read_all.all_users().map(|(account, ..)| account).collect::<Vec<_>>(), ["$G", "A", "A", "B"]);
+    let sub = Permissions { subscribe: rules(&["y"], &[]), ..Permissions::default() };
+    assert_eq!(read_all.accounts[0].users[0].permissions.as_deref(), Some(&sub));
+    assert!(read_all.is_required() && !read_all.is_for_system_only());
+    assert!(!authorization("accounts [A, B]").is_required());
+    assert!(authorization("accounts { $SYS { users: [{user: s}] } }").is_for_system_only());
+    let (options, report) = read("accounts { A { jetstream: enabled } }");
+    assert_eq!((options.authorization.accounts.len(), report.warnings.len(), report.errors.len()), (1, 1, 0));
+}
+
+#[test]
+fn accounts_that_make_no_sense_are_refused() {
+    let user = "accounts { A { users: [{user: a}] } }";
+    for (text, expected) in [
+        ("accounts: 1", &["c.conf:1:1: expected a map or an array, got an integer"][..]),
+        ("accounts: [A, 1]", &["c.conf:1:15: expected the name of an account, got an integer"]),
+        ("accounts: [A, A]", &["c.conf:1:15: Duplicate account \"A\" detected"]),
+        ("accounts { $G {} }", &["c.conf:1:12: \"$G\" is a Reserved Account"]),
+        ("accounts { 'a b' {} }", &["c.conf:1:12: the name of an account cannot be empty or have blanks"]),
+        ("accounts { A: 1 }", &["c.conf:1:12: expected a map, got an integer"]),
+        (
+            "accounts { A { exports: [], Imports: [], mappings: {}, zork: 1 } }",
+            &[
+                "c.conf:1:16: \"exports\" is not supported: messages would not reach other accounts",
+                "c.conf:1:29: \"Imports\" is not supported: messages would not reach other accounts",
+                "c.conf:1:42: \"mappings\" is not supported: messages would keep their subjects",
+                "c.conf:1:56: unknown field \"zork\"",
+            ],
+        ),
+        (&format!("{user}\nauthorization {{ token: t }}"), &["c.conf:1:1: Can not have a token and accounts"]),
+        (
+            &format!("{user}\nauthorization {{ user: u, pass: p }}"),
+            &["c.conf:1:1: Can not have a single user/pass and accounts"],
+        ),
+        (&format!("{user}\nauthorization {{ users: [{{user: a}}] }}"), &["c.conf:1:1: Duplicate user \"a\" detected"]),
+        (
+            "accounts { A { users: [{user: a}] }, B { users: [{user: a}] } }",
+            &["c.conf:1:1: Duplicate user \"a\" detected"],
+        ),
+    ] {
+        assert_eq!(errors(text), expected, "{text}");
+    }
 }

@@ -24,7 +24,7 @@ const CONNECTION_TYPES: [&str; 7] =
 #[derive(Default)]
 pub struct Draft {
     authorization: Authorization,
-    users: Option<Vec<(User, Place)>>,
+    users: Option<UserDrafts>,
     default_permissions: Option<Arc<Permissions>>,
 }
 
@@ -131,14 +131,22 @@ pub fn read(options: &mut Options, entry: &Entry, report: &mut Report) {
     }
     if let Some(users) = draft.users {
         check_unique(&users, report);
-        let with_default = |(user, _): (User, Place)| User {
-            permissions: user.permissions.or_else(|| draft.default_permissions.clone()),
-            ..user
-        };
-        authorization.users = Some(Arc::new(users.into_iter().map(with_default).collect()));
+        authorization.users = Some(Arc::new(with_default(users, draft.default_permissions.as_ref())));
     }
+    // What other keys say.
     authorization.no_auth_user = options.authorization.no_auth_user.take();
+    authorization.accounts = std::mem::take(&mut options.authorization.accounts);
     options.authorization = authorization;
+}
+
+/// Users before they have got the permissions of those that have none of their own, with their places.
+pub(super) type UserDrafts = Vec<(User, Place)>;
+
+/// The users as they are.
+pub(super) fn with_default(users: UserDrafts, permissions: Option<&Arc<Permissions>>) -> Vec<User> {
+    let finished =
+        |(user, _): (User, Place)| User { permissions: user.permissions.or_else(|| permissions.cloned()), ..user };
+    users.into_iter().map(finished).collect()
 }
 
 fn set_timeout(draft: &mut Draft, value: Value) -> Result<(), String> {
@@ -169,7 +177,7 @@ fn set_types(user: &mut UserDraft, value: Value) -> Result<(), String> {
     Err(format!("invalid connection types [{unknown}]"))
 }
 
-fn read_users(entry: &Entry, report: &mut Report) -> Vec<(User, Place)> {
+pub(super) fn read_users(entry: &Entry, report: &mut Report) -> UserDrafts {
     list(entry, report).iter().filter_map(|item| Some((read_user(item, report)?, item.place.clone()))).collect()
 }
 

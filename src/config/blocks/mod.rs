@@ -8,6 +8,7 @@
 //!
 //! Everything that is wrong is told at once, each with its place; a key that is only there as a variable is no error.
 
+mod accounts;
 mod authorization;
 mod permissions;
 mod tls;
@@ -23,16 +24,24 @@ use crate::log::Quoted;
 pub const TOP: Block<Options> = Block {
     keys: &[
         Key { names: &["authorization"], takes: Takes::Data("Map", authorization::read) },
+        Key { names: &["accounts"], takes: Takes::Data("Map or array of strings", accounts::read) },
         Key { names: &["tls"], takes: Takes::Data("Map", tls::read) },
     ],
     unknown: unknown_field,
 };
+
+/// Looks whether blocks go together, once all have been read.
+pub fn check(map: &Map, options: &Options, report: &mut Report) {
+    accounts::check(map, options, report);
+}
 
 /// The sections of the man page about keys in blocks.
 pub const DESCRIBED: &[Section] = &[
     Section { title: "Blocks", keys: || TOP.described() },
     Section { title: "Keys of tls", keys: tls::described },
     Section { title: "Keys of authorization", keys: || authorization::AUTHORIZATION.described() },
+    Section { title: "Keys of an account", keys: || accounts::ACCOUNT.described() },
+    Section { title: "Keys of limits", keys: || accounts::LIMITS.described() },
     Section { title: "Keys of a user", keys: || authorization::USER.described() },
     Section { title: "Keys of permissions", keys: || permissions::PERMISSIONS.described() },
     Section { title: "Keys of publish and subscribe", keys: || permissions::SUBSCRIBE.described() },

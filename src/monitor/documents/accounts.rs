@@ -72,7 +72,7 @@ impl Context {
         match query.text("acc") {
             "" => {
                 let all = self.subject.shared.interest.accounts();
-                accounts = Some(all.iter().map(|account| account.name.clone()).collect());
+                accounts = Some(all.map(|(_, account)| account.name.to_string()).collect());
             }
             name => {
                 let account = self.account_by_name(name).ok_or_else(|| format!("Account {name} does not exist"))?;
@@ -104,17 +104,17 @@ impl Context {
         let unused = query.switch("unused")?;
         let sums = self.sums();
         let interest = &self.subject.shared.interest;
-        let shown = interest.accounts().iter().enumerate().filter_map(|(at, account)| {
-            let (conns, traffic) = (sums.connections_of(at), sums.traffic_of(at));
-            // There is one account, so what the workers count is about it.
-            let slow_consumers = if at as AccountId == GLOBAL_ACCOUNT { sums.counts.slow_consumers } else { 0 };
+        let shown = interest.accounts().filter_map(|(id, account)| {
+            let (conns, traffic) = (sums.connections_of(id as usize), sums.traffic_of(id as usize));
+            // The workers do not count these by account.
+            let slow_consumers = if id == GLOBAL_ACCOUNT { sums.counts.slow_consumers } else { 0 };
             (unused || conns > 0).then(|| Account {
-                acc: account.name.clone(),
-                name: account.name.clone(),
+                acc: account.name.to_string(),
+                name: account.name.to_string(),
                 conns,
                 leafnodes: 0,
                 total_conns: conns,
-                num_subscriptions: interest.count(at as AccountId),
+                num_subscriptions: interest.count(id),
                 sent: Flow { msgs: traffic.out_messages, bytes: traffic.out_bytes, ..Flow::default() },
                 received: Flow { msgs: traffic.in_messages, bytes: traffic.in_bytes, ..Flow::default() },
                 slow_consumers,

@@ -295,6 +295,7 @@ fn user_name(row: &Row) -> Option<String> {
         Name::User(name) => name.clone(),
         Name::Nkey(key) => nkey::encode(nkey::USER, key),
         Name::Token => REDACTED.to_owned(),
+        Name::Anyone => return None,
     })
 }
 

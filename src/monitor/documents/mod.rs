@@ -114,8 +114,8 @@ impl Context {
     }
 
     fn account_by_name(&self, name: &str) -> Option<AccountId> {
-        let accounts = self.subject.shared.interest.accounts();
-        accounts.iter().position(|account| account.name == name).map(|at| at as AccountId)
+        let mut accounts = self.subject.shared.interest.accounts();
+        accounts.find(|(_, account)| &*account.name == name).map(|(id, _)| id)
     }
 
     /// Asks all workers for their sums.

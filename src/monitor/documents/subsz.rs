@@ -84,8 +84,8 @@ impl Context {
             avg_fanout: share(all.targets as u64, all.results as u64),
             ..Stats::default()
         };
-        for id in (0..interest.accounts().len() as AccountId).filter(|id| account.is_none_or(|account| account == *id))
-        {
+        let wanted = |id: &AccountId| account.is_none_or(|account| account == *id);
+        for id in interest.accounts().map(|(id, _)| id).filter(wanted) {
             let tally = interest.tally(id);
             stats.num_subscriptions += tally.count;
             stats.num_inserts += tally.inserts;

@@ -184,6 +184,6 @@ impl Context {
     /// Subscriptions of all accounts.
     pub(super) fn subscriptions(&self) -> usize {
         let interest = &self.subject.shared.interest;
-        (0..interest.accounts().len() as u32).map(|account| interest.count(account)).sum()
+        interest.accounts().map(|(id, _)| interest.count(id)).sum()
     }
 }

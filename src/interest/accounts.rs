@@ -1,0 +1,98 @@
+//! The accounts of this run of the server, by number. They come by configuration and stay, so that a number always means
+//! the same one; looking one up takes no lock.
+
+use super::index::Index;
+use super::{Account, AccountId, GLOBAL_ACCOUNT, SubjectHash};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+
+/// Accounts at most: each chunk has twice the room of the one before.
+const CHUNKS: usize = 16;
+
+/// A place for an account.
+type Slot = OnceLock<Account>;
+
+/// All accounts.
+#[derive(Debug)]
+pub struct Accounts {
+    chunks: [OnceLock<Box<[Slot]>>; CHUNKS],
+    global: Account,
+    numbers: Mutex<HashMap<String, AccountId>>,
+    hash: SubjectHash,
+}
+
+impl Accounts {
+    /// Only `$G`.
+    pub fn new(hash: SubjectHash) -> Self {
+        Self {
+            chunks: Default::default(),
+            global: Account::new("$G", &hash),
+            numbers: Mutex::new(HashMap::from([("$G".to_owned(), GLOBAL_ACCOUNT)])),
+            hash,
+        }
+    }
+
+    /// The account with this number.
+    #[inline]
+    pub fn get(&self, id: AccountId) -> &Account {
+        let (chunk, at) = place(id);
+        let account = self.chunks.get(chunk).and_then(OnceLock::get).and_then(|chunk| chunk.get(at)?.get());
+        account.unwrap_or(&self.global)
+    }
+
+    /// Every account there is now, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (AccountId, &Account)> {
+        let count = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).len();
+        (0..count as AccountId).map(|id| (id, self.get(id)))
+    }
+
+    /// The number of the account with this name, which is made if it is not there. None if there are too many.
+    pub fn number(&self, name: &str) -> Option<AccountId> {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&id) = numbers.get(name) {
+            return Some(id);
+        }
+        let id = numbers.len() as AccountId;
+        let (chunk, at) = place(id);
+        let slots = self.chunks.get(chunk)?.get_or_init(|| (0..1usize << chunk).map(|_| Slot::new()).collect());
+        slots.get(at)?.get_or_init(|| Account::new(name, &self.hash));
+        numbers.insert(name.to_owned(), id);
+        Some(id)
+    }
+}
+
+/// The chunk of an account and its place there; `$G` is in none.
+fn place(id: AccountId) -> (usize, usize) {
+    match id.checked_ilog2() {
+        None => (CHUNKS, 0),
+        Some(chunk) => (chunk as usize, id as usize - (1 << chunk)),
+    }
+}
+
+impl Account {
+    fn new(name: &str, hash: &SubjectHash) -> Self {
+        Self { name: name.into(), index: RwLock::new(Index::new(hash.clone())), connections: AtomicUsize::new(0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_and_are_bounded() {
+        let accounts = Accounts::new(SubjectHash::new(7));
+        assert_eq!(accounts.number("$G"), Some(GLOBAL_ACCOUNT));
+        let count = (1 << CHUNKS) - 1;
+        for id in 1..=count {
+            assert_eq!(accounts.number(&format!("a{id}")), Some(id));
+        }
+        assert_eq!(accounts.number("one more"), None);
+        for id in [1, 2, 3, 4, 7, 8, 1000, count] {
+            assert_eq!(accounts.number(&format!("a{id}")), Some(id));
+            assert_eq!(*accounts.get(id).name, format!("a{id}"));
+        }
+        assert_eq!([&*accounts.get(GLOBAL_ACCOUNT).name, &*accounts.get(u32::MAX).name], ["$G", "$G"]);
+    }
+}
