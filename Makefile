@@ -37,6 +37,7 @@ test: lint unit fuzz reference clients static-check packaging
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
 	cd perf && $(CARGO) fmt --check && $(CARGO) clippy --all-targets -- -D warnings
 	cd tests/fuzz && $(CARGO) fmt --check

@@ -115,6 +115,10 @@ pub mod config;
 pub mod interest;
 pub mod log;
 pub mod memory;
+#[cfg(feature = "monitoring")]
+pub mod monitor;
+#[cfg(not(feature = "monitoring"))]
+#[path = "monitor/absent.rs"]
 pub mod monitor;
 pub mod reactor;
 pub mod server;

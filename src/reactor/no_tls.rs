@@ -71,11 +71,6 @@ impl Acceptor {
             None => Ok(None),
         }
     }
-
-    /// See the module of the same name.
-    pub fn expires(&self) -> Option<i64> {
-        match self.0 {}
-    }
 }
 
 impl Session {

@@ -2,12 +2,13 @@
 //!
 //! With `NATS_REF` naming an official server, its documents are compared with ours field by field.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "monitoring"))]
 
 mod access;
 mod counters;
 mod hostile;
 mod http;
+#[cfg(feature = "tls")]
 mod https;
 mod large;
 mod metrics;

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::config::authorization::{AccountLimits, Authorization, Login, Permissions, Responses, Rules, User};
+#[cfg(feature = "tls")]
+use crate::config::authorization::Login;
+use crate::config::authorization::{AccountLimits, Authorization, Permissions, Responses, Rules, User};
 use crate::config::file;
 use crate::config::lang;
 use crate::config::tests::NOTHING;

@@ -1,0 +1,92 @@
+//! In the place of monitoring in a server that was built without it. Nothing here ever exists: what asks for it is
+//! refused.
+
+use crate::broker::Shared;
+use crate::config::Options;
+use crate::log::Log;
+use crate::reactor::tls::Acceptor;
+use crate::reactor::{Clock, Mailbox};
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Where it would be served.
+#[derive(Debug)]
+pub struct Doors(Infallible);
+
+/// See the module of the same name.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The address.
+    pub address: SocketAddr,
+}
+
+/// That it was asked for.
+#[derive(Debug)]
+pub struct OpenError;
+
+/// What the documents would be about.
+#[derive(Debug)]
+pub struct Subject {
+    /// As in the module of the same name, like all others.
+    pub shared: Arc<Shared>,
+    /// See above.
+    pub options: Arc<Options>,
+    /// See above.
+    pub acceptor: Option<Arc<Acceptor>>,
+    /// See above.
+    pub mailboxes: Vec<Arc<Mailbox>>,
+    /// See above.
+    pub clock: Clock,
+}
+
+/// The thread that would answer.
+#[derive(Debug)]
+pub struct Monitor(Infallible);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Can't start monitoring: this midge was built without it")
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl Doors {
+    /// None, if the options ask for no monitoring.
+    ///
+    /// # Errors
+    /// If they do.
+    pub fn open(options: &Options, _has_tls: bool, _log: &Log) -> Result<Option<Self>, OpenError> {
+        if options.monitors() { Err(OpenError) } else { Ok(None) }
+    }
+
+    /// See the module of the same name.
+    pub fn place(&self) -> Option<Place> {
+        match self.0 {}
+    }
+}
+
+impl Monitor {
+    /// See above.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn start(doors: Doors, _subject: Subject) -> io::Result<Self> {
+        match doors.0 {}
+    }
+
+    /// See above.
+    pub fn adopt(&self, _options: Arc<Options>, _acceptor: Option<Arc<Acceptor>>) {
+        match self.0 {}
+    }
+
+    /// See above.
+    pub fn close_to_clients(&self) {
+        match self.0 {}
+    }
+}
