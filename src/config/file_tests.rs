@@ -1,7 +1,7 @@
 //! Tables of files and what becomes of the options: values, errors with their places, warnings.
 
 use super::*;
-use crate::config::table::{Effect, OPTIONS};
+use crate::config::table::Effect;
 use crate::config::tests::NOTHING;
 use crate::config::unsupported::MISSING;
 use crate::config::value::{Kind, Value};
@@ -70,7 +70,7 @@ fn values_reach_their_options() {
 
 #[test]
 fn every_key_in_every_case_can_be_written_and_read_back() {
-    for spec in OPTIONS {
+    for spec in table::all() {
         let Effect::Set { get, .. } = spec.effect else { continue };
         let (written, expected) = match spec.kind {
             Kind::Switch => ("false", Value::Switch(false)),

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::ArgError;
 use super::go_flags;
 use super::options::Options;
-use super::table::{Effect, OPTIONS, Spec};
+use super::table::{self, Effect, Spec};
 use super::value::Value;
 
 /// What stands on the command line, well formed but not yet checked for sense.
@@ -35,7 +35,7 @@ impl Flags {
     pub fn read(args: impl Iterator<Item = OsString>) -> Result<Flags, ArgError> {
         let normal = go_flags::normalize(args)?;
         let mut parser = getopts::Options::new();
-        for spec in OPTIONS.iter().filter(|spec| !spec.flags.is_empty()) {
+        for spec in table::all().filter(|spec| !spec.flags.is_empty()) {
             // Switches have a value too in the normal form, and every flag may be repeated.
             parser.optmulti("", spec.long_flag(), spec.help, spec.operand);
         }
@@ -50,7 +50,7 @@ impl Flags {
             words: matches.free.clone(),
         };
         let mut placed = Vec::new();
-        for spec in OPTIONS.iter().filter(|spec| !spec.flags.is_empty()) {
+        for spec in table::all().filter(|spec| !spec.flags.is_empty()) {
             // Of repeated flags the last one wins, under whatever alias.
             let Some((place, text)) = matches.opt_strs_pos(spec.long_flag()).pop() else { continue };
             let value = spec.kind.read(&text).map_err(|fault| ArgError::syntax(fault.to_string()))?;

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use super::table::{Group, OPTIONS, Spec};
+use super::table::{self, Group, Spec};
 use super::value::Kind;
 
 /// The whole text with its line ends, beginning and ending with an empty line as the official server's does.
 pub fn help() -> String {
-    let shown = || OPTIONS.iter().filter(|spec| !spec.flags.is_empty());
+    let shown = || table::all().filter(|spec| !spec.flags.is_empty());
     let width = shown().map(|spec| names(spec).len()).max().unwrap_or_default();
     let mut text = String::from("\nUsage: midge [options]\n\n");
     for group in Group::ALL {

@@ -1,6 +1,6 @@
 //! What the operator wants: the options, and how the command line and the configuration file set them.
 //!
-//! Every option is declared once, in [`table::OPTIONS`]: its flags, its key in the configuration file, its kind, its
+//! Every option is declared once, in [`table`]: its flags, its key in the configuration file, its kind, its
 //! default, whether a reload may change it, and its help text. The defaults of [`Options`], the command line and the text
 //! of `--help` are all made from that table, so they cannot disagree; the man pages are checked against it.
 //!

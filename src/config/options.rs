@@ -287,7 +287,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         let mut options = Options::BLANK;
-        for spec in table::OPTIONS {
+        for spec in table::all() {
             spec.set_default(&mut options);
         }
         options

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::authorization::Authorization;
 use super::options::Options;
-use super::table::{Effect, OPTIONS, Reload};
+use super::table::{self, Effect, Reload};
 use super::value::Value;
 
 /// An option that has another value than before; shown as the end of the line that the log has for it.
@@ -34,7 +34,7 @@ impl fmt::Display for Change {
 /// The first of them that cannot change while the server runs, in the words of the official server.
 pub fn changes(old: &Options, new: &Options) -> Result<Vec<Change>, String> {
     let mut changes = Vec::new();
-    for spec in OPTIONS {
+    for spec in table::all() {
         let Effect::Set { get, .. } = spec.effect else { continue };
         let (before, after) = (get(old), get(new));
         if before == after {

@@ -2,7 +2,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::table::{Effect, Group, OPTIONS, Reload};
+use super::table::{Effect, Group, Reload};
 use super::tls::TlsFlags;
 use super::value::{Kind, Value};
 use super::*;
@@ -221,7 +221,7 @@ fn a_signal_is_asked_for_in_every_spelling() {
 #[test]
 fn the_times_of_a_lame_duck_must_make_sense() {
     use std::time::Duration;
-    let duration = OPTIONS.iter().find(|spec| spec.keys.contains(&"lame_duck_duration")).unwrap();
+    let duration = table::all().find(|spec| spec.keys.contains(&"lame_duck_duration")).unwrap();
     let mut options = Options::default();
     for (ms, told) in [(0, "0s"), (10_000, "10s"), (29_999, "29.999s")] {
         let refused = duration.apply(&mut options, Value::Duration(Duration::from_millis(ms)));
@@ -390,7 +390,7 @@ fn flags_can_be_applied_again_over_other_options() {
 fn the_table_is_sound() {
     let mut flags: Vec<&str> = Vec::new();
     let mut keys: Vec<&str> = Vec::new();
-    for spec in OPTIONS {
+    for spec in table::all() {
         flags.extend(spec.flags);
         keys.extend(spec.keys);
         let name = format!("{:?} {:?}", spec.flags, spec.keys);
@@ -417,7 +417,7 @@ fn the_table_is_sound() {
 
 #[test]
 fn what_is_put_in_can_be_read_back() {
-    for spec in OPTIONS {
+    for spec in table::all() {
         let Effect::Set { get, .. } = spec.effect else { continue };
         let values = match spec.kind {
             Kind::Switch => vec![Value::Switch(true), Value::Switch(false)],
@@ -455,7 +455,7 @@ fn help_shows_every_flag_and_every_default() {
     ] {
         assert!(text.contains(line), "{line:?} is not in {text}");
     }
-    for spec in OPTIONS {
+    for spec in table::all() {
         for flag in spec.flags {
             let dashed = super::help::dashed(flag);
             let found = text.split([' ', ',', '\n']).any(|word| word == dashed);
@@ -477,7 +477,7 @@ fn the_man_page_lists_the_options_of_the_table() {
     let (options, _) = options.split_once("\n.El\n").unwrap();
     let mut entries = options.split("\n.It Fl ").skip(1);
     for group in Group::ALL {
-        for spec in OPTIONS.iter().filter(|spec| spec.group == group && !spec.flags.is_empty()) {
+        for spec in table::all().filter(|spec| spec.group == group && !spec.flags.is_empty()) {
             let (heading, body) = entries.next().expect("an entry for every option").split_once('\n').unwrap();
             let flags = spec.flags.iter().map(|flag| super::help::dashed(flag)[1..].to_owned()).collect::<Vec<_>>();
             let mut expected = flags.join(" , Fl ");
@@ -500,7 +500,7 @@ fn the_man_page_of_the_file_lists_the_keys_of_the_table() {
     let (keys, _) = keys.split_once("\n.El\n").unwrap();
     let mut entries = keys.split("\n.It Ic ").skip(1);
     for group in Group::ALL {
-        for spec in OPTIONS.iter().filter(|spec| spec.group == group && !spec.keys.is_empty()) {
+        for spec in table::all().filter(|spec| spec.group == group && !spec.keys.is_empty()) {
             let (heading, body) = entries.next().expect("an entry for every key").split_once('\n').unwrap();
             assert_eq!(heading, spec.keys.join(" , "));
             let kind = spec.kind.title();
@@ -518,7 +518,7 @@ fn the_man_page_of_the_file_lists_the_keys_of_the_table() {
 fn a_reload_knows_each_option_that_changed() {
     let old = Options::default();
     assert!(reload::changes(&old, &old).unwrap().is_empty());
-    for spec in OPTIONS.iter().filter(|spec| spec.reload != Reload::Never) {
+    for spec in table::all().filter(|spec| spec.reload != Reload::Never) {
         let Effect::Set { get, .. } = spec.effect else { panic!("{:?} cannot be in a file", spec.keys) };
         let value = match get(&old) {
             Some(Value::Switch(on)) => Value::Switch(!on),
