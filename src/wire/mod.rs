@@ -1,4 +1,4 @@
-//! Bytes to meaning and back: client operations, the INFO and CONNECT documents, subjects, error texts.
+//! Bytes to meaning and back: operations of clients and of [routes](route), the INFO and CONNECT documents, subjects, error texts.
 //!
 //! Everything here borrows its input and keeps nothing. [`parse()`] looks at a byte slice and answers with one of
 //! three outcomes: an operation and its length, a wish for more bytes, or what is wrong with them.
@@ -6,10 +6,14 @@
 pub mod connect;
 pub mod errors;
 pub mod info;
+mod json;
+mod line;
 pub mod message;
 pub mod number;
 pub mod parse;
 pub mod redact;
+pub mod route;
+pub mod secret;
 pub mod subject;
 
 pub use connect::Connect;
@@ -17,3 +21,4 @@ pub use errors::ProtocolError;
 pub use info::Info;
 pub use message::Message;
 pub use parse::{Bad, Limits, Op, Outcome, PlainPublish, Publish, parse, plain_publish};
+pub use secret::Secret;

@@ -4,8 +4,9 @@
 //! - What is said about a file is said about a place in it, in one line.
 //! - A file with values that cannot be has errors; without errors the options are within their bounds.
 
-use midge::config::file::{Report, apply};
+use midge::config::file::apply;
 use midge::config::lang::{Map, NESTING_MAX, Outside, Problem, parse};
+use midge::config::report::Report;
 use midge::config::{Options, lang::Data};
 use std::path::Path;
 

@@ -6,4 +6,5 @@
 pub mod config;
 pub mod connect;
 pub mod parse;
+pub mod route;
 pub mod session;
