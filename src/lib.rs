@@ -86,6 +86,7 @@
 //!   (`broker::fan_out`).
 
 pub mod broker;
+pub mod cluster;
 pub mod config;
 pub mod interest;
 pub mod log;

@@ -53,7 +53,9 @@ fn check_meaning(op: &Op) {
         Op::Message(message) => {
             let mut tail = Vec::new();
             write::message_tail(message, &mut tail);
-            assert!(message.tail.is_none_or(|given| given == tail), "{message:?} has a wrong tail");
+            if let Some(given) = message.tail {
+                check_tail(message, given);
+            }
             let relayed = Message {
                 subject: message.subject,
                 tail: &tail,
@@ -71,6 +73,16 @@ fn check_meaning(op: &Op) {
         Op::Info(document) => check_info(document),
         Op::AccountInterest | Op::Ping | Op::Pong | Op::Okay | Op::Error(_) => {}
     }
+}
+
+/// The tail of a line is what follows the subject in a message without queue groups; zeros may stand before its sizes.
+fn check_tail(message: &midge::wire::route::Message, tail: &[u8]) {
+    let op: &[u8] = if message.header_bytes > 0 { b"HMSG $G a " } else { b"RMSG $G a " };
+    let line = [op, tail].concat();
+    let Outcome::Done(Op::Message(again), used) = parse(&line, &LIMITS[0]) else { panic!("{tail:?} is no tail") };
+    assert_eq!(used, line.len());
+    assert_eq!((again.reply, again.body), (message.reply, message.body));
+    assert_eq!((again.header_bytes, again.queues.is_empty()), (message.header_bytes, true));
 }
 
 /// The tail may be in one piece where it was not.
