@@ -66,9 +66,10 @@
 //! - [`server`]: starts and stops everything; signals, reload, lame duck mode, what a service manager wants, `--signal`
 //! - [`reactor`]: worker loop, sockets, timers, mailboxes, listener
 //! - [`broker`]: sessions, publish, delivery, limits, closing
-//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache
+//! - [`cluster`]: who the peers of a cluster are: handshake, duplicates, gossip, what is dialled when
+//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache; what peers want, and what is announced to them
 //! - [`config`]: command line, configuration file with its blocks, and the options table
-//! - [`wire`]: operations, INFO and CONNECT, subjects, error texts
+//! - [`wire`]: operations of clients and routes, INFO and CONNECT, subjects, error texts
 //! - [`memory`]: block pool, chains, spare buffers
 //! - [`log`]: levels, lines, the log thread; standard error, files with rotation, log daemons
 //! - [`sys`]: what std and mio lack; the only `unsafe`

@@ -50,7 +50,7 @@ pub struct State {
     pub ping_at: u64,
     /// PINGs since the last PONG.
     pub pings_out: u32,
-    /// When it must have given its credentials, or answered the PING of a doubt.
+    /// When it must have introduced itself, or answered the PING of a doubt.
     pub deadline: u64,
     /// When it began.
     pub since: u64,
@@ -124,6 +124,9 @@ impl Conns {
 /// The first PING comes this long after the start, and up to a fifth later.
 const FIRST_PING_MS: u64 = 1000;
 
+/// A peer must have introduced itself in this time. Official servers wait longer, but they send everything at once.
+pub const INTRODUCTION_MS: u64 = 10_000;
+
 /// A registered connection of a server that connected anew must show in this time that it is alive.
 const DOUBT_MS: u64 = 3000;
 
@@ -139,7 +142,7 @@ impl Cluster {
             ip,
             ping_at: self.now + first + self.random.below(first / 5 + 1),
             pings_out: 0,
-            deadline: if awaits_credentials { self.now + self.settings.auth_timeout_ms } else { u64::MAX },
+            deadline: self.now + if awaits_credentials { self.settings.auth_timeout_ms } else { INTRODUCTION_MS },
             since: self.now,
         };
         self.conns.insert(conn, state);

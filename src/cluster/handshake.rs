@@ -1,6 +1,6 @@
 //! What is said on a connection until it is a peer's, and the end of connections.
 
-use super::conns::{Conn, Known, Origin, Stage};
+use super::conns::{Conn, INTRODUCTION_MS, Known, Origin, Stage};
 use super::routes::Told;
 use super::{Action, Capabilities, Cluster, PEERS_MAX, Peer, Reason, RouteUrl, STRANGERS_MAX, URL_BYTES_MAX, URLS_MAX};
 use crate::log::Level;
@@ -48,7 +48,7 @@ impl Cluster {
             state.stage = Stage::Checking;
             self.actions.push_back(Action::Verify(conn, connect.user.clone(), connect.password.clone()));
         }
-        if let Err(name) = self.agree_on_name(conn, &connect.cluster, connect.cluster_dynamic, true) {
+        if let Err(name) = self.agree_on_name(conn, &connect.cluster, connect.cluster_dynamic) {
             let text =
                 format!("Rejecting connection, cluster name {:?} does not match {:?}", shown(&connect.cluster), name);
             self.note(Level::Error, Some(conn), text.clone());
@@ -65,7 +65,7 @@ impl Cluster {
         }
         if is_right {
             state.stage = Stage::Introducing;
-            state.deadline = u64::MAX;
+            state.deadline = now + INTRODUCTION_MS;
         } else {
             self.note(Level::Error, Some(conn), "authentication error".to_owned());
             self.refuse(conn, Reason::AuthenticationFailure, "Authorization Violation");
@@ -95,7 +95,7 @@ impl Cluster {
             return self.close(conn, Reason::DuplicateRoute);
         }
         if !info.cluster.is_empty()
-            && let Err(name) = self.agree_on_name(conn, &info.cluster, info.cluster_dynamic, false)
+            && let Err(name) = self.agree_on_name(conn, &info.cluster, info.cluster_dynamic)
         {
             let text =
                 format!("Rejecting connection, cluster name {:?} does not match {:?}", shown(&info.cluster), name);
@@ -192,11 +192,9 @@ impl Cluster {
     }
 
     /// Whether the peer's cluster is ours, perhaps because we take over its name; else the error is our name.
-    fn agree_on_name(&mut self, conn: Conn, theirs: &str, is_dynamic: bool, in_connect: bool) -> Result<(), String> {
+    fn agree_on_name(&mut self, conn: Conn, theirs: &str, is_dynamic: bool) -> Result<(), String> {
         if theirs == self.name {
-            if self.is_dynamic && !is_dynamic && self.settings.name.is_none() && !in_connect {
-                self.is_dynamic = false;
-            }
+            self.is_dynamic &= is_dynamic;
             return Ok(());
         }
         let is_better = self.is_dynamic && (!is_dynamic || self.name.as_str() < theirs);

@@ -237,11 +237,11 @@ fn the_first_connection_of_a_server_stays_and_inherits() {
     cluster.pong(1, 1002);
     assert!(cluster.has_synced() && cluster.is_registered(1));
     cluster.fire(1900);
-    assert_eq!(dials(&mut cluster), [], "the route is attached to the first connection");
+    assert_eq!(dials(&mut cluster), [0u64; 0], "the route is attached to the first connection");
     cluster.closed(1, 2000);
     assert_eq!(actions(&mut cluster)[0], Action::Lost(1));
     cluster.fire(2999);
-    assert_eq!(dials(&mut cluster), []);
+    assert_eq!(dials(&mut cluster), [0u64; 0]);
     cluster.fire(3200);
     assert_eq!(dials(&mut cluster).len(), 1);
 }
@@ -255,7 +255,7 @@ fn a_route_whose_server_has_connected_meanwhile_is_not_dialled() {
     cluster.closed(1, 20_000);
     accept(&mut cluster, 2, &peer("P"), 20_100);
     cluster.fire(25_000);
-    assert_eq!(dials(&mut cluster), []);
+    assert_eq!(dials(&mut cluster), [0u64; 0]);
     assert!(cluster.has_synced());
     cluster.closed(2, 40_000);
     cluster.fire(45_000);
@@ -333,8 +333,8 @@ fn clusters_agree_on_a_name_or_not_at_all() {
             let mut cluster = start(settings);
             cluster.accepted(1, ip(), 1000);
             assert_eq!(infos(&actions(&mut cluster))[0].1.cluster_dynamic, !ours_configured);
-            cluster.connect(1, format!("{{\"cluster\":{ours:?}}}").as_bytes(), 1000);
-            info(&mut cluster, 1, &Info { cluster: ours.into(), ..peer("OTHER") }, 1000);
+            cluster.connect(1, format!("{{\"cluster\":{ours:?},\"cluster_dynamic\":true}}").as_bytes(), 1000);
+            info(&mut cluster, 1, &Info { cluster: ours.into(), cluster_dynamic: true, ..peer("OTHER") }, 1000);
             cluster.accepted(2, ip(), 1000);
             actions(&mut cluster);
             if in_connect {
@@ -443,7 +443,7 @@ fn servers_that_were_told_of_are_dialled_unless_there_is_no_need() {
         info(&mut cluster, 1, &document, 1000);
         assert_eq!(dials(&mut cluster).len(), usize::from(is_dialled), "{document:?}");
         info(&mut cluster, 2, &document, 1000);
-        assert_eq!(dials(&mut cluster), [], "it is being dialled");
+        assert_eq!(dials(&mut cluster), [0u64; 0], "it is being dialled");
         assert!(cluster.is_registered(1));
     }
     for (document, reason) in [
@@ -494,7 +494,7 @@ fn gossip_is_dialled_a_few_times_and_then_rarely() {
             let due = cluster.next_due();
             cluster.fire(due);
             cluster.pong(1, due);
-            assert_eq!(dials(&mut cluster), [], "too early");
+            assert_eq!(dials(&mut cluster), [0u64; 0], "too early");
         }
         now += pause + 5000;
         cluster.fire(now);
@@ -594,6 +594,22 @@ fn silent_peers_are_pinged_and_then_closed() {
         let done = actions(&mut cluster);
         assert_eq!(done[0], Action::Send(1, b"-ERR 'Stale Connection'\r\n".to_vec()));
         assert_eq!(closes(&done), [(1, Reason::StaleConnection)]);
+    }
+}
+
+#[test]
+fn strangers_must_introduce_themselves_soon() {
+    for (says_connect, reason) in [(false, Reason::AuthenticationTimeout), (true, Reason::StaleConnection)] {
+        let mut cluster = start(settings());
+        cluster.accepted(1, ip(), 1000);
+        if says_connect {
+            cluster.connect(1, b"{\"cluster\":\"C1\"}", 1000);
+        }
+        cluster.fire(10_999);
+        cluster.pong(1, 10_999);
+        assert_eq!(closes(&actions(&mut cluster)), []);
+        cluster.fire(11_000);
+        assert_eq!(closes(&actions(&mut cluster)), [(1, reason)]);
     }
 }
 
@@ -723,7 +739,7 @@ fn a_reload_adds_and_removes_routes() {
     assert_eq!(closes(&actions(&mut cluster)), [(2, Reason::RouteRemoved)]);
     cluster.closed(2, 1000);
     cluster.fire(100_000);
-    assert_eq!(dials(&mut cluster), []);
+    assert_eq!(dials(&mut cluster), [0u64; 0]);
     accept(&mut cluster, 3, &peer("R"), 1000);
     actions(&mut cluster);
     cluster.adopt(own("ME", "me"), Settings { name: Some("C2".into()), ..urls(&[3]) }, 1000);

@@ -1,7 +1,10 @@
 //! Several servers in one thread, over a network that is made up: messages take their time, connections are cut and freeze,
-//! servers die with or without a word and come back with another id. All of it follows from a seed, which a failure prints.
+//! servers die with or without a word and come back with another id. In the meantime their clients subscribe and publish: see
+//! `traffic`. All of it follows from a seed, which a failure prints.
 //!
 //! `SIMULATION_SEED=n` plays one seed; `SIMULATION_SEEDS=n` plays so many.
+
+mod traffic;
 
 use super::tests::{own, settings};
 use super::*;
@@ -9,13 +12,14 @@ use crate::wire::route::{Limits, Op, Outcome, parse, write};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr};
+use traffic::{Ledger, Outgoing, SUBJECTS, Traffic};
 
 const PORT: u16 = 6222;
 /// How long the network is bad.
 const TROUBLE_MS: u64 = 60_000;
 /// And how long everything may take to be well again: the long pause between dials, and dead connections to be found.
 const HEALING_MS: u64 = 90_000;
-/// Nothing but PING and PONG may happen then.
+/// Nobody may dial any more then.
 const QUIET_MS: u64 = 20_000;
 
 fn ip(node: usize) -> IpAddr {
@@ -23,7 +27,8 @@ fn ip(node: usize) -> IpAddr {
 }
 
 fn node_of(host: &str) -> Option<usize> {
-    (0..1000).find(|&node| ip(node).to_string() == host)
+    let [10, 0, high, low] = host.parse::<Ipv4Addr>().ok()?.octets() else { return None };
+    (usize::from(high) * 200 + usize::from(low)).checked_sub(1)
 }
 
 /// One server, running or not.
@@ -37,6 +42,7 @@ struct Node {
     registered: BTreeMap<Conn, String>,
     urls: Vec<String>,
     timer: u64,
+    traffic: Traffic,
 }
 
 /// One TCP connection.
@@ -51,11 +57,33 @@ struct Link {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    Arrive { link: usize, end: usize },
-    Connect { from: usize, life: u64, dial: DialId, to: Option<usize> },
-    Dialled { link: usize, dial: DialId },
-    DialFailed { node: usize, life: u64, dial: DialId },
-    Timer { node: usize },
+    Arrive {
+        link: usize,
+        end: usize,
+    },
+    Connect {
+        from: usize,
+        life: u64,
+        dial: DialId,
+        to: Option<usize>,
+    },
+    Dialled {
+        link: usize,
+        dial: DialId,
+    },
+    DialFailed {
+        node: usize,
+        life: u64,
+        dial: DialId,
+    },
+    Timer {
+        node: usize,
+    },
+    /// A turn of a server's clients.
+    Turn {
+        node: usize,
+        life: u64,
+    },
     Trouble,
 }
 
@@ -69,8 +97,11 @@ struct World {
     next_conn: Conn,
     dice: Random,
     delay_max: u64,
-    /// Bytes sent in all.
+    /// Bytes that were sent.
     sent: u64,
+    ledger: Ledger,
+    /// The longest time between two turns of a server's clients, if they do anything.
+    turn_max: Option<u64>,
 }
 
 impl World {
@@ -110,6 +141,7 @@ impl World {
                 registered: BTreeMap::new(),
                 urls: Vec::new(),
                 timer: u64::MAX,
+                traffic: Traffic::new("", 0),
             });
         }
         Self {
@@ -123,6 +155,8 @@ impl World {
             dice,
             delay_max,
             sent: 0,
+            ledger: Ledger::default(),
+            turn_max: None,
         }
     }
 
@@ -142,14 +176,20 @@ impl World {
     fn start(&mut self, node: usize) {
         let it = &mut self.nodes[node];
         it.life += 1;
-        let mut own = own(&format!("N{node}_{}", it.life), &format!("name{node}"));
+        let id = format!("N{node}_{}", it.life);
+        it.traffic = Traffic::new(&id, 1 + self.count);
+        let mut own = own(&id, &format!("name{node}"));
         own.host = ip(node).to_string();
         own.client_urls = vec![format!("{}:4222", ip(node))];
         let mut cluster = Cluster::new(own, it.settings.clone(), self.dice.below(1 << 30));
         cluster.start(self.now);
         (it.cluster, it.timer) = (Some(cluster), u64::MAX);
         it.urls.clear();
+        let life = it.life;
         self.act(node);
+        if self.turn_max.is_some() {
+            self.at(self.now + 1, Event::Turn { node, life });
+        }
     }
 
     /// The server dies. Others learn that at once, or not before they send something and it runs again.
@@ -204,9 +244,13 @@ impl World {
                     assert!(self.nodes[node].conns.contains_key(&conn), "a closed connection was registered");
                     assert!(!self.nodes[node].registered.values().any(|id| *id == peer.id), "{} twice", peer.id);
                     self.nodes[node].registered.insert(conn, peer.id);
+                    let mut out = Vec::new();
+                    self.nodes[node].traffic.registered(conn, peer.capabilities, &mut out);
+                    self.send_all(node, out);
                 }
                 Action::Lost(conn) => {
                     assert!(self.nodes[node].registered.remove(&conn).is_some(), "lost what was not there");
+                    self.nodes[node].traffic.lost(conn);
                 }
                 Action::ClientUrls(urls) => self.nodes[node].urls = urls,
                 Action::Verify(..) => panic!("nobody asked for credentials"),
@@ -224,6 +268,39 @@ impl World {
         let peers: BTreeMap<Conn, String> =
             it.cluster.iter().flat_map(|cluster| cluster.peers()).map(|(id, conn)| (conn, id.to_owned())).collect();
         assert_eq!(peers, it.registered, "what was told is not what is");
+    }
+
+    fn send_all(&mut self, node: usize, out: Outgoing) {
+        for (conn, bytes) in out {
+            if let Some(&(link, end)) = self.nodes[node].conns.get(&conn) {
+                self.send(link, 1 - end, Some(bytes));
+            }
+        }
+    }
+
+    fn turn(&mut self, node: usize, life: u64) {
+        let it = &mut self.nodes[node];
+        if it.life != life || it.cluster.is_none() {
+            return;
+        }
+        let mut out = Vec::new();
+        let turn_max = match self.turn_max {
+            Some(turn_max) => {
+                it.traffic.turn(&mut self.dice, &mut self.ledger, &mut out);
+                turn_max
+            }
+            // The clients are quiet; what is to be announced and removed goes on.
+            None => {
+                it.traffic.rest(&mut out);
+                100
+            }
+        };
+        let is_idle = self.turn_max.is_none() && it.traffic.is_idle();
+        self.send_all(node, out);
+        let next = self.now + 1 + self.dice.below(turn_max);
+        if !is_idle || self.now < TROUBLE_MS + HEALING_MS {
+            self.at(next, Event::Turn { node, life });
+        }
     }
 
     fn step(&mut self, event: Event) {
@@ -261,6 +338,7 @@ impl World {
                 }
             }
             Event::Arrive { link, end } => self.arrive(link, end),
+            Event::Turn { node, life } => self.turn(node, life),
             Event::Trouble => self.trouble(),
         }
     }
@@ -351,7 +429,12 @@ impl World {
                 Op::Pong => cluster.pong(conn, now),
                 Op::Error(text) => cluster.error(conn, text, now),
                 Op::Ping => self.send(link, 1 - end, Some(write::PONG.to_vec())),
-                other => panic!("{other:?}"),
+                other => {
+                    assert!(cluster.is_registered(conn), "{other:?} came early");
+                    let mut out = Vec::new();
+                    self.nodes[node].traffic.receive(conn, &other, &mut self.dice, &mut self.ledger, &mut out);
+                    self.send_all(node, out);
+                }
             }
             self.act(node);
         }
@@ -426,14 +509,42 @@ impl World {
         }
     }
 
+    /// Everyone knows what the others want, and a message on each subject reaches everyone it is for.
+    fn check_traffic(&mut self) {
+        for node in &self.nodes {
+            for (&conn, _) in &node.registered {
+                let (link, end) = node.conns[&conn];
+                node.traffic.check_interest(conn, &self.nodes[self.links[link].ends[1 - end].0].traffic);
+            }
+        }
+        self.ledger.forget_recent();
+        let mut published = Vec::new();
+        for node in 0..self.nodes.len() {
+            for subject in SUBJECTS {
+                let mut out = Vec::new();
+                let it = &mut self.nodes[node];
+                let number = it.traffic.publish(subject, &mut self.dice, &mut self.ledger, &mut out);
+                published.push((format!("N{node}_{}", it.life), number, subject));
+                self.send_all(node, out);
+            }
+        }
+        self.run_until(self.now + 2000);
+        let servers: Vec<&Traffic> = self.nodes.iter().map(|node| &node.traffic).collect();
+        for (publisher, number, subject) in published {
+            self.ledger.check(&publisher, number, subject, &servers);
+        }
+    }
+
     fn connections_ever(&self) -> Conn {
         self.next_conn
     }
 }
 
-fn play(seed: u64) {
+fn play(seed: u64) -> u64 {
     let nodes = 2 + (seed % 6) as usize;
     let mut world = World::new(seed, nodes);
+    // Some with few and some with many messages in the time that one takes.
+    world.turn_max = Some([50, 500][(seed / 6 % 2) as usize]);
     for node in 0..nodes {
         world.start(node);
     }
@@ -445,27 +556,37 @@ fn play(seed: u64) {
             world.start(node);
         }
     }
+    world.run_until(TROUBLE_MS + HEALING_MS - 2000);
+    world.turn_max = None;
     world.run_until(TROUBLE_MS + HEALING_MS);
     world.check();
+    world.check_traffic();
     let before = world.connections_ever();
     world.run_until(TROUBLE_MS + HEALING_MS + QUIET_MS);
     world.check();
     assert_eq!(world.connections_ever(), before, "somebody still dials");
+    world.ledger.deliveries
 }
 
 #[test]
-fn servers_find_each_other_whatever_the_network_did() {
+fn servers_find_each_other_and_lose_nothing_they_should_not_whatever_the_network_did() {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match number("SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("SIMULATION_SEEDS").unwrap_or(2000),
     };
-    for seed in seeds {
-        if let Err(panic) = std::panic::catch_unwind(|| play(seed)) {
-            eprintln!("SIMULATION_SEED={seed} plays this again");
-            std::panic::resume_unwind(panic);
+    let mut deliveries = 0;
+    for seed in seeds.clone() {
+        match std::panic::catch_unwind(|| play(seed)) {
+            Ok(delivered) => deliveries += delivered,
+            Err(panic) => {
+                eprintln!("SIMULATION_SEED={seed} plays this again");
+                std::panic::resume_unwind(panic);
+            }
         }
     }
+    println!("{} seeds, {deliveries} deliveries", seeds.count());
+    assert!(deliveries > 0, "nobody got anything");
 }
 
 /// From one seed address to a full mesh, with nothing wrong.
@@ -482,5 +603,50 @@ fn servers_that_know_one_of_them_form_a_mesh_in_a_second() {
         world.delay_max = 2;
         world.run_until(start + 1000);
         world.check();
+    }
+}
+
+/// How the traffic of a cluster grows with its servers: prints a table. `cargo test --release growth -- --ignored --nocapture`
+#[test]
+#[ignore = "states figures, and takes a while"]
+fn growth() {
+    println!("servers  mesh after  connections  handshakes and gossip  for each subscription  entries in an index");
+    for nodes in [2, 8, 50, 200] {
+        let mut world = World::new(0, nodes);
+        world.delay_max = 2;
+        for node in 0..nodes {
+            world.nodes[node].settings.name = Some("C1".to_owned());
+            world.nodes[node].settings.routes = vec![RouteUrl::new(&ip(0).to_string(), PORT)];
+            world.start(node);
+        }
+        let start = world.now;
+        while world.nodes.iter().any(|node| node.registered.len() + 1 < nodes) {
+            assert!(world.now < start + 10_000, "it takes too long");
+            world.run_until(world.now + 5);
+        }
+        let mesh_ms = world.now - start;
+        world.run_until(start + 10_000);
+        let connections: usize = world.nodes.iter().map(|node| node.registered.len()).sum();
+        let before = world.sent;
+        for number in 0..10 {
+            for node in 0..nodes {
+                let mut out = Vec::new();
+                let it = &mut world.nodes[node];
+                it.traffic.subscribe_to(&format!("a.subject.of.{node}.{number}"));
+                while !it.traffic.is_idle_after(&mut out) {}
+                world.send_all(node, out);
+            }
+        }
+        // Nobody pings so soon after the last time.
+        let interest = world.sent;
+        world.run_until(world.now + 500);
+        let entries = world.nodes[0].traffic.entries();
+        println!(
+            "{nodes:7}  {mesh_ms:7} ms  {:11}  {:15} bytes  {:15} bytes  {entries:19}",
+            connections / 2,
+            before,
+            (interest - before) / (10 * nodes as u64),
+        );
+        assert_eq!(entries, 10 * nodes);
     }
 }
