@@ -48,8 +48,8 @@ impl Cluster {
             return self.told_of(conn, &info);
         }
         if info.ldm {
-            known.client_urls.clear();
-            return self.tell_client_urls();
+            let urls = std::mem::take(&mut known.client_urls);
+            return self.remove_client_urls(&urls);
         }
         if info.export != known.export {
             known.export.clone_from(&info.export);
@@ -86,25 +86,53 @@ impl Cluster {
         self.pursue(told, 0);
     }
 
-    /// Tells the owner of the addresses of the peers' clients, if they are not those it knows.
-    pub(super) fn tell_client_urls(&mut self) {
-        let mut urls: Vec<String> = Vec::new();
-        if !self.settings.no_advertise {
-            for conn in self.peers.values() {
-                if let Some(Stage::Registered(known)) = self.conns.get(*conn).map(|state| &state.stage) {
-                    urls.extend(known.client_urls.iter().cloned());
-                }
+    /// A peer's clients can connect there.
+    pub(super) fn add_client_urls(&mut self, urls: &[String]) {
+        let mut is_new = false;
+        for url in urls {
+            let peers = self.client_urls.entry(url.clone()).or_default();
+            *peers += 1;
+            is_new |= *peers == 1;
+        }
+        if is_new {
+            self.tell_client_urls();
+        }
+    }
+
+    /// They no longer can.
+    pub(super) fn remove_client_urls(&mut self, urls: &[String]) {
+        let mut is_gone = false;
+        for url in urls {
+            let Some(peers) = self.client_urls.get_mut(url) else { continue };
+            *peers -= 1;
+            if *peers == 0 {
+                self.client_urls.remove(url);
+                is_gone = true;
             }
         }
-        urls.sort();
-        urls.dedup();
-        if urls == self.told_urls {
+        if is_gone {
+            self.tell_client_urls();
+        }
+    }
+
+    /// Tells the owner of the addresses of the peers' clients, unless they are not for its own.
+    fn tell_client_urls(&mut self) {
+        if self.settings.no_advertise {
             return;
         }
-        self.told_urls.clone_from(&urls);
+        let mut urls: Vec<String> = self.client_urls.keys().cloned().collect();
         for at in (1..urls.len()).rev() {
             urls.swap(at, self.random.below(at as u64 + 1) as usize);
         }
         self.actions.push_back(Action::ClientUrls(urls));
+    }
+
+    /// After a reload these addresses may be told, or no longer.
+    pub(super) fn advertise(&mut self, did_not_advertise: bool) {
+        match (did_not_advertise, self.settings.no_advertise) {
+            (true, false) => self.tell_client_urls(),
+            (false, true) => self.actions.push_back(Action::ClientUrls(Vec::new())),
+            _ => {}
+        }
     }
 }

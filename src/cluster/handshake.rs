@@ -143,14 +143,11 @@ impl Cluster {
         let Some(state) = self.conns.get_mut(conn) else { return };
         state.since = self.now;
         state.deadline = u64::MAX;
-        let known = Known {
-            id: info.server_id.clone(),
-            client_urls: if info.ldm { Vec::new() } else { info.connect_urls.clone() },
-            export: info.export.clone(),
-        };
+        let client_urls = if info.ldm { Vec::new() } else { info.connect_urls.clone() };
+        let known = Known { id: info.server_id.clone(), client_urls: client_urls.clone(), export: info.export.clone() };
         state.stage = Stage::Registered(Box::new(known));
         self.pass_on(conn, info);
-        self.tell_client_urls();
+        self.add_client_urls(&client_urls);
         self.actions.push_back(Action::Registered(conn, Box::new(peer)));
     }
 
@@ -164,6 +161,7 @@ impl Cluster {
                 origins: info.lnoc || info.ln,
                 origin_in_unsubscribe: info.lnocu || info.ln,
                 nameless_origin: info.ln,
+                forwarded: info.midge > 0,
             },
             import: info.import.clone(),
             export: info.export.clone(),
@@ -283,7 +281,7 @@ impl Cluster {
             Stage::Registered(known) => {
                 self.peers.remove(&known.id);
                 self.actions.push_back(Action::Lost(conn));
-                self.tell_client_urls();
+                self.remove_client_urls(&known.client_urls);
                 true
             }
             Stage::Greeting | Stage::Checking | Stage::Introducing => false,

@@ -137,6 +137,8 @@ pub struct Capabilities {
     pub origin_in_unsubscribe: bool,
     /// The origin `_` of leaf nodes without a cluster.
     pub nameless_origin: bool,
+    /// What [`FORWARDED`](crate::wire::route::FORWARDED) means.
+    pub forwarded: bool,
 }
 
 /// Why a connection is to be closed.
@@ -256,8 +258,8 @@ pub struct Cluster {
     routes: Routes,
     /// Registered connections by server id.
     peers: BTreeMap<String, Conn>,
-    /// The client addresses of peers that were told last.
-    told_urls: Vec<String>,
+    /// The addresses of the peers' clients, and how many peers say each.
+    client_urls: BTreeMap<String, usize>,
     /// The name was generated, and nobody had one that is configured.
     is_dynamic: bool,
     in_lame_duck_mode: bool,
@@ -280,7 +282,7 @@ impl Cluster {
             conns: Conns::default(),
             routes,
             peers: BTreeMap::new(),
-            told_urls: Vec::new(),
+            client_urls: BTreeMap::new(),
             is_dynamic,
             in_lame_duck_mode: false,
             is_shut_down: false,
@@ -389,6 +391,7 @@ impl Cluster {
             lnocu: true,
             ln: true,
             gossip_mode: gossip.mode(),
+            midge: 1,
             ..Info::default()
         }
     }

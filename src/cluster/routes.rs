@@ -311,6 +311,7 @@ impl Cluster {
     /// longer configured are closed, and so are all if the cluster has another name now.
     pub fn adopt(&mut self, own: Own, settings: Settings, now: u64) {
         self.now = now;
+        let did_not_advertise = self.settings.no_advertise;
         (self.own, self.settings) = (own, settings);
         let old = std::mem::take(&mut self.routes.configured);
         let (kept, removed): (Vec<_>, Vec<_>) =
@@ -329,7 +330,7 @@ impl Cluster {
             }
         }
         self.take_configured_name();
-        self.tell_client_urls();
+        self.advertise(did_not_advertise);
         self.dial_due_routes();
     }
 }

@@ -195,7 +195,7 @@ fn a_peer_is_registered_by_its_info() {
     info(&mut cluster, 1, &Info { lnocu: true, ..peer("P") }, 1000);
     let done = actions(&mut cluster);
     let capabilities =
-        Capabilities { headers: true, origins: true, origin_in_unsubscribe: true, nameless_origin: false };
+        Capabilities { headers: true, origins: true, origin_in_unsubscribe: true, ..Capabilities::default() };
     let registered = Peer { id: "P".into(), name: "name of P".into(), capabilities, ..Peer::default() };
     assert_eq!(done, [Action::ClientUrls(vec!["P:4222".to_owned()]), Action::Registered(1, Box::new(registered))]);
     assert!(cluster.is_registered(1));
@@ -215,8 +215,8 @@ fn what_a_peer_understands_follows_from_its_info() {
         accept(&mut cluster, 1, &Info { lnoc, lnocu, ln, ..peer("P") }, 1000);
         let done = actions(&mut cluster);
         let Some(Action::Registered(1, peer)) = done.last() else { panic!("{done:?}") };
-        let Capabilities { origins, origin_in_unsubscribe, nameless_origin, .. } = peer.capabilities;
-        assert_eq!([origins, origin_in_unsubscribe, nameless_origin], want);
+        let Capabilities { origins, origin_in_unsubscribe, nameless_origin, forwarded, .. } = peer.capabilities;
+        assert_eq!(([origins, origin_in_unsubscribe, nameless_origin], forwarded), (want, false));
     }
 }
 

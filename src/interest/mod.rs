@@ -19,9 +19,10 @@
 //! - of a queue group one member of all servers is chosen by weight, with no preference for local ones. Leaf
 //!   nodes behind routes are the last choice ([`Group::from`]);
 //! - a message from a route is for local subscriptions only, but for a named group that has none here any more: then it goes to
-//!   another route that has the group. Not to one with plain interest, because a peer cannot be told that a message is for a
-//!   group only, and its plain subscriptions have had it already: official servers deliver it twice there, we lose it, as
-//!   if the member had gone a moment later;
+//!   another route that has the group, marked as [`FORWARDED`](crate::wire::route::FORWARDED): for a member of the group alone,
+//!   since plain subscriptions there have it from the publisher's server, and no further, so that it does not go to and
+//!   fro. A server of another kind does not know the mark and would deliver it to plain subscriptions a second time; it is
+//!   passed over if it has such;
 //! - whether there is anybody for a request is what the publisher's server finds.
 //!
 //! **A route that goes** is struck from [`Routes`], which every search asks: that is at once. Its targets stay in the

@@ -215,6 +215,7 @@ impl World {
     /// Does what a cluster asks for.
     fn act(&mut self, node: usize) {
         let mut closed = Vec::new();
+        let mut did_something = false;
         loop {
             let Some(cluster) = &mut self.nodes[node].cluster else { return };
             let Some(action) = cluster.next_action() else {
@@ -223,6 +224,7 @@ impl World {
                 continue;
             };
             let life = self.nodes[node].life;
+            did_something = true;
             match action {
                 Action::Dial { dial, host, port, .. } => {
                     assert_eq!(port, PORT);
@@ -263,6 +265,9 @@ impl World {
             it.timer = due.max(self.now + 1);
             let time = it.timer;
             self.at(time, Event::Timer { node });
+        }
+        if !did_something {
+            return;
         }
         let it = &self.nodes[node];
         let peers: BTreeMap<Conn, String> =
@@ -544,7 +549,7 @@ fn play(seed: u64) -> u64 {
     let nodes = 2 + (seed % 6) as usize;
     let mut world = World::new(seed, nodes);
     // Some with few and some with many messages in the time that one takes.
-    world.turn_max = Some([50, 500][(seed / 6 % 2) as usize]);
+    world.turn_max = Some([400, 4000][(seed / 6 % 2) as usize]);
     for node in 0..nodes {
         world.start(node);
     }

@@ -5,7 +5,7 @@ use super::super::{Capabilities, Conn, Random};
 use crate::interest::remote::Sweep;
 use crate::interest::{Announcer, Cache, GLOBAL_ACCOUNT, Interest, NodeId, Progress, Remote, Target};
 use crate::wire::message::Message;
-use crate::wire::route::{self, Op, write};
+use crate::wire::route::{self, FORWARDED, Op, write};
 use crate::wire::subject;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -193,18 +193,18 @@ impl Traffic {
         }
         local.into_iter().for_each(|target| self.deliver(target, subject, &id, number, ledger));
         for (route, queues) in routes {
-            self.send(route, &message, &queues, out);
+            self.send(route, b"", &message, &queues, out);
         }
         number
     }
 
     /// What was announced stands before the message.
-    fn send(&mut self, route: Target, message: &Message, queues: &[Vec<u8>], out: &mut Outgoing) {
+    fn send(&mut self, route: Target, origin: &[u8], message: &Message, queues: &[Vec<u8>], out: &mut Outgoing) {
         let (&conn, _) = self.peers.iter().find(|(_, peer)| peer.remote.route() == route).expect("it is a live route");
         self.announce(conn, out);
         let queues: Vec<&[u8]> = queues.iter().map(|queue| &queue[..]).collect();
         let mut bytes = Vec::new();
-        let to = write::Address { origin: b"", account: b"$G", queues: &queues };
+        let to = write::Address { origin, account: b"$G", queues: &queues };
         let skip = write::message_head(&to, message, &mut bytes);
         bytes.extend_from_slice(&message.tail[skip..]);
         out.push((conn, bytes));
@@ -248,7 +248,8 @@ impl Traffic {
         let number = number.parse().expect("a number");
         let place = self.cache.place(&self.interest, GLOBAL_ACCOUNT, got.subject, 0);
         let matched = self.cache.matched(place);
-        let mut local: Vec<Target> = matched.plain.clone();
+        let is_forwarded = got.origin == FORWARDED;
+        let mut local: Vec<Target> = if is_forwarded { Vec::new() } else { matched.plain.clone() };
         let mut forward = Vec::new();
         for name in got.queues.iter() {
             let Some(group) = matched.groups().find(|group| group.name == name) else { continue };
@@ -256,15 +257,14 @@ impl Traffic {
             let own = self.peers[&from].remote.route();
             if let Some(member) = order.find(|member| !member.is_route()) {
                 local.push(member);
-            } else {
-                // One with plain interest has had the message, and would give it to those once more.
-                let may_have = |route: &Target| *route != own && !matched.routes().contains(route);
-                let other = group.members.iter().map(|member| member.only_route()).find(may_have);
+            } else if !is_forwarded {
+                let other = group.members.iter().map(|member| member.only_route()).find(|route| *route != own);
                 forward.extend(other.map(|route| (route, vec![name.to_vec()])));
             }
         }
         local.into_iter().for_each(|target| self.deliver(target, &subject, publisher, number, ledger));
-        let tail = got.tail.expect("we write it so").to_vec();
+        let mut tail = Vec::new();
+        write::message_tail(got, &mut tail);
         let message = Message {
             subject: got.subject,
             tail: &tail,
@@ -272,7 +272,7 @@ impl Traffic {
             header_bytes: 0,
             total_bytes: got.body.len() as u32,
         };
-        forward.into_iter().for_each(|(route, queues)| self.send(route, &message, &queues, out));
+        forward.into_iter().for_each(|(route, queues)| self.send(route, FORWARDED, &message, &queues, out));
     }
 
     /// Subjects and queue groups its clients want.

@@ -102,7 +102,15 @@ pub struct Info {
     /// Set in documents about gateways.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub gateway: String,
+    /// 1 from servers of our own kind, which know what [`FORWARDED`] means. Others do not pass it on.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub midge: i64,
 }
+
+/// The origin of a message that was passed on from the server it was sent to, because that had lost its last member of the
+/// queue group. It is for a member of that group alone: plain subscriptions have had it, or will have it, from the
+/// publisher's server, and it goes no further. Servers of other kinds take it for the name of a cluster of leaf nodes.
+pub const FORWARDED: &[u8] = b"$FORWARDED";
 
 /// What `gossip_mode` asks of the server that is told of a new one, and of the one that it then dials.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -199,6 +207,7 @@ impl Document for Info {
             "gossip_mode" => set(&mut self.gossip_mode, map),
             "gateway_url" => set(&mut self.gateway_url, map),
             "gateway" => set(&mut self.gateway, map),
+            "midge" => set(&mut self.midge, map),
             _ => map.next_value::<IgnoredAny>().map(drop),
         }
     }

@@ -19,7 +19,7 @@ pub mod parse;
 pub mod write;
 
 pub use connect::Connect;
-pub use info::{Gossip, Info, SubjectLists};
+pub use info::{FORWARDED, Gossip, Info, SubjectLists};
 pub use parse::{Interest, Limits, Message, Op, Outcome, Queues, parse};
 
 #[cfg(test)]

@@ -385,6 +385,7 @@ fn documents_that_are_written_are_read_back() {
         gossip_mode: 2,
         gateway_url: "e:5".into(),
         gateway: "G".into(),
+        midge: 1,
     };
     for want in [Info::default(), full] {
         let line = String::from_utf8(want.line()).unwrap();
