@@ -1,10 +1,26 @@
-# midge: build, run, test, measure, install. Everything a fresh machine needs beside cargo is fetched by these targets.
+# midge: build, run, test, measure, install, package. Everything a fresh machine needs beside cargo is fetched by these
+# targets.
 
 CARGO ?= cargo
-PREFIX ?= /usr/local
-DESTDIR ?=
 
-.PHONY: all build run test lint unit reference clients fuzz perf perf-quick install clean
+# Where things are installed. BIN is what is installed as the program: a static one as well.
+# INIT=procd installs the init script of OpenWrt instead of systemd's units.
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DESTDIR ?=
+INIT ?= systemd
+BIN ?= target/release/midge
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
+EXAMPLEDIR = $(PREFIX)/share/doc/midge/examples
+CONFIG = $(SYSCONFDIR)/midge.conf
+
+# The machine of static builds and packages: x86_64, aarch64, armv7 or mipsel.
+TARGET ?= x86_64
+
+.PHONY: all build run test lint unit reference clients fuzz perf perf-quick startup install uninstall clean
+.PHONY: static static-check static-test size dist deb image packaging
 
 all: build
 
@@ -15,8 +31,8 @@ run:
 	$(CARGO) run --release --bin midge
 
 # Everything: formatting and lints, unit and integration tests, a short run of the fuzz targets, the transcripts against
-# the official server too, and real clients of four languages.
-test: lint unit fuzz reference clients
+# the official server too, real clients of four languages, the static program, and what is installed and packaged.
+test: lint unit fuzz reference clients static-check packaging
 
 lint:
 	$(CARGO) fmt --check
@@ -45,11 +61,75 @@ perf: build
 perf-quick: build
 	perf/run --quick
 
-install: build
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 755 target/release/midge $(DESTDIR)$(PREFIX)/bin/midge
-	install -m 644 man/midge.8 $(DESTDIR)$(PREFIX)/share/man/man8/midge.8
-	install -m 644 man/midge.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/midge.conf.5
+# How long the start takes and how much memory is used then, beside the official server.
+startup: build static
+	perf/startup
+
+# One file that needs nothing else, for a machine of any of four kinds.
+static:
+	packaging/static $(TARGET)
+
+# The tests that need a process, with the static program; and its size against the limits.
+static-check: static
+	MIDGE_BIN=$(CURDIR)/target/static/x86_64/midge $(CARGO) test --test transcripts --test config --test faults
+	packaging/size --check
+
+# Static programs of the other machines, each serving a client in an emulator.
+static-test:
+	tests/packaging/emulated
+
+size: build
+	packaging/size
+
+# Packages, all with the static program, in target/dist.
+dist:
+	packaging/dist $(TARGET)
+
+deb:
+	packaging/deb $(TARGET)
+
+image:
+	packaging/image $(TARGET)
+
+packaging: build
+	tests/packaging/run
+
+install:
+	[ "$(BIN)" != target/release/midge ] || $(MAKE) build
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(EXAMPLEDIR) \
+		$(DESTDIR)$(SYSCONFDIR)
+	install -m 755 $(BIN) $(DESTDIR)$(BINDIR)/midge
+	install -m 644 man/midge.8 $(DESTDIR)$(MANDIR)/man8/midge.8
+	install -m 644 man/midge.conf.5 $(DESTDIR)$(MANDIR)/man5/midge.conf.5
+	install -m 644 etc/server.conf etc/router.conf $(DESTDIR)$(EXAMPLEDIR)
+	$(MAKE) install-$(INIT)
+
+# What names the program or its configuration names them where they are installed.
+PLACE = sed -e 's|/usr/\(local/\)\{0,1\}bin/midge|$(BINDIR)/midge|g' -e 's|/etc/midge\.conf|$(CONFIG)|g'
+
+.PHONY: install-systemd install-procd
+install-systemd:
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR)/logrotate.d
+	$(PLACE) etc/midge.service > $(DESTDIR)$(UNITDIR)/midge.service
+	$(PLACE) etc/midge.socket > $(DESTDIR)$(UNITDIR)/midge.socket
+	$(PLACE) etc/logrotate > $(DESTDIR)$(SYSCONFDIR)/logrotate.d/midge
+	$(PLACE) etc/midge.init > $(DESTDIR)$(EXAMPLEDIR)/midge.init
+	chmod 644 $(DESTDIR)$(UNITDIR)/midge.service $(DESTDIR)$(UNITDIR)/midge.socket \
+		$(DESTDIR)$(SYSCONFDIR)/logrotate.d/midge $(DESTDIR)$(EXAMPLEDIR)/midge.init
+	[ -e $(DESTDIR)$(CONFIG) ] || install -m 644 etc/server.conf $(DESTDIR)$(CONFIG)
+
+install-procd:
+	install -d $(DESTDIR)$(SYSCONFDIR)/init.d
+	$(PLACE) etc/midge.init > $(DESTDIR)$(SYSCONFDIR)/init.d/midge
+	chmod 755 $(DESTDIR)$(SYSCONFDIR)/init.d/midge
+	[ -e $(DESTDIR)$(CONFIG) ] || install -m 644 etc/router.conf $(DESTDIR)$(CONFIG)
+
+# The configuration stays.
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/midge $(DESTDIR)$(MANDIR)/man8/midge.8 $(DESTDIR)$(MANDIR)/man5/midge.conf.5
+	rm -f $(DESTDIR)$(UNITDIR)/midge.service $(DESTDIR)$(UNITDIR)/midge.socket
+	rm -f $(DESTDIR)$(SYSCONFDIR)/logrotate.d/midge $(DESTDIR)$(SYSCONFDIR)/init.d/midge
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/midge
 
 clean:
 	$(CARGO) clean

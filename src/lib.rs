@@ -38,6 +38,12 @@
 //! frozen is left to its own limit. A full mailbox stops its senders from reading until it is emptied, which takes no
 //! longer than its owner's turn, because a worker never waits for anything but its poll.
 //!
+//! **TLS.** What is said above is of plain bytes; a socket of the [`reactor`] may have TLS below them. Records are opened and
+//! sealed in buffers that the worker's connections share, so an idle one has none of its own. Bytes count as written when the
+//! socket has taken their records: a reader's progress and limits are the same with TLS as without. Handshakes have a queue of
+//! their own and a quarter of a millisecond in each turn, behind the traffic. The main thread reads certificates and keys and
+//! posts what new connections begin with; a connection stays with what it began with.
+//!
 //! **The way out.** At SIGUSR2 the main thread has every worker tell its clients, and worker 0 drop the listening socket.
 //! Later it asks for one connection after the other to be closed, each time another worker, which hands the request on
 //! if it has none left. So the pauses hold over all workers, and still only the worker closes.
@@ -50,8 +56,9 @@
 //!
 //! | what | bytes |
 //! |---|---|
-//! | worker | 64 KiB scratch, 16 KiB of timer and change counters, and its block pool |
+//! | worker | 64 KiB scratch, about 150 KiB for records while there is TLS traffic, 16 KiB of timer and change counters, and its block pool |
 //! | connection | about 350, and no buffer while it is idle |
+//! | connection with TLS | 4 KiB more: keys and state; at most 64 KiB of records that its socket has not taken |
 //! | subscription | about 125: its record and sid 56, its place in the index 40 and the subject, two table slots |
 //! | output | blocks of 8 KiB while there is any, at most `max_pending` for a connection |
 //! | partial operation | at most twice what has come of it, at most its own size |
@@ -64,18 +71,20 @@
 //! clock.
 //!
 //! - [`server`]: starts and stops everything; signals, reload, lame duck mode, what a service manager wants, `--signal`
-//! - [`reactor`]: worker loop, sockets, timers, mailboxes, listener
-//! - [`broker`]: sessions, publish, delivery, limits, closing
+//! - [`reactor`]: worker loop, sockets with or without TLS, timers, mailboxes, listener
+//! - [`broker`]: sessions, publish, delivery, limits, what comes before a connection is secured, closing
 //! - [`cluster`]: who the peers of a cluster are: handshake, duplicates, gossip, what is dialled when
-//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache; what peers want, and what is announced to them
+//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache; interest of routes, and what is announced
 //! - [`config`]: command line, configuration file with its blocks, and the options table
-//! - [`wire`]: operations of clients and routes, INFO and CONNECT, subjects, error texts
+//! - [`wire`]: operations of clients and routes, INFO and CONNECT, subjects, error texts, names in certificates
 //! - [`memory`]: block pool, chains, spare buffers
 //! - [`log`]: levels, lines, the log thread; standard error, files with rotation, log daemons
 //! - [`sys`]: what std and mio lack; the only `unsafe`
 //!
 //! # Where this differs from the design
 //!
+//! - What is needed of certificates beside what TLS checks (names, end of time) is read by a walk over DER of our own
+//!   ([`wire::certificate`]): rustls does not tell them, and the crates that do bring a dozen more with them.
 //! - Interest is a flat table of literal subjects beside a trie of patterns, not one trie: a probe instead of a walk, and
 //!   about half the memory for the subscriptions that are nearly all.
 //! - A partial operation is one contiguous buffer, not a chain of blocks: the parser works on slices, and reading the

@@ -15,9 +15,15 @@ const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     match config::parse(std::env::args_os().skip(1), &config::SYSTEM) {
-        Ok(Command::Run { options, warnings, source }) => run(*options, &warnings, &source),
-        Ok(Command::Valid { file, warnings }) => {
+        Ok(Command::Run { options, warnings, source }) => match server::check(&options) {
+            Ok(()) => run(*options, &warnings, &source),
+            Err(reason) => refuse(&reason),
+        },
+        Ok(Command::Valid { options, file, warnings }) => {
             warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            if let Err(reason) = server::check(&options) {
+                return refuse(&reason);
+            }
             eprintln!("midge: configuration file {} is valid", file.display());
             ExitCode::SUCCESS
         }
@@ -31,16 +37,18 @@ fn main() -> ExitCode {
         }
         Ok(Command::Signal(request)) => match server::signal(&request) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(reason) => {
-                eprintln!("midge: {reason}");
-                ExitCode::FAILURE
-            }
+            Err(reason) => refuse(&reason),
         },
         Err(error) => {
             eprintln!("midge: {error}");
             ExitCode::from(error.code)
         }
     }
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("midge: {reason}");
+    ExitCode::FAILURE
 }
 
 fn run(options: Options, warnings: &[String], source: &Source) -> ExitCode {

@@ -1,6 +1,7 @@
 //! Starts and stops everything: the listening socket and the workers.
 
 mod attend;
+mod certificates;
 mod lame_duck;
 mod ports_file;
 mod reload;
@@ -12,9 +13,12 @@ pub use remote::signal;
 
 use crate::broker::{Broker, Identity, NATS_VERSION, Shared};
 use crate::config::Options;
-use crate::log::Log;
-use crate::reactor::{Clock, Letter, Listener, Mailbox, Worker};
+use crate::log::{Log, Quoted};
+use crate::reactor::tls::Acceptor;
+use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, Worker};
 use crate::sys;
+use crate::wire::nkey;
+use certificates::Watch;
 use lame_duck::LameDuck;
 use mio::net::TcpListener;
 use ports_file::PortsFile;
@@ -34,7 +38,11 @@ pub struct Server {
     /// Those in force; the workers have them too.
     options: Arc<Options>,
     shared: Arc<Shared>,
+    /// What new connections begin TLS with, where there is TLS.
+    acceptor: Option<Arc<Acceptor>>,
+    watch: Watch,
     mailboxes: Vec<Arc<Mailbox>>,
+    helper: Option<Arc<Helper>>,
     threads: Vec<JoinHandle<()>>,
     /// Set when it is on its way out.
     lame_duck: Option<LameDuck>,
@@ -51,6 +59,15 @@ pub enum StartError {
         /// What the system said, in the words of the official server, which scripts look for.
         reason: String,
     },
+    /// The server could not become the user it is to run as.
+    User {
+        /// As configured.
+        who: String,
+        /// What is wrong with that.
+        reason: String,
+    },
+    /// TLS cannot be had as configured: which file or setting is wrong.
+    Tls(String),
     /// A worker could not be set up.
     Worker(io::Error),
 }
@@ -61,6 +78,8 @@ impl fmt::Display for StartError {
             Self::Listen { address, reason } => {
                 write!(f, "Error listening on port: {address}, \"listen tcp{reason}\"")
             }
+            Self::User { who, reason } => write!(f, "Error becoming user {}: {reason}", Quoted(who.as_bytes())),
+            Self::Tls(reason) => f.write_str(reason),
             Self::Worker(error) => write!(f, "Error starting a worker: {error}"),
         }
     }
@@ -91,6 +110,8 @@ impl Server {
         let seed = random().map_err(StartError::Worker)?;
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
         announce(&id, &name, &options, warnings, &log);
+        let watch = Watch::of(&options);
+        let acceptor = Acceptor::build(&options).map_err(StartError::Tls)?;
         let ((socket, address), host) = match passed {
             Some(passed) => {
                 let bound = adopt(passed).map_err(StartError::Worker)?;
@@ -101,6 +122,11 @@ impl Server {
             None => (listen(&options)?, options.host.clone()),
         };
         let identity = Identity { id, name, host, port: address.port() };
+        if let Some(who) = &options.run_as {
+            let failed = |reason| StartError::User { who: who.clone(), reason };
+            sys::privileges::become_user(who).map_err(failed)?;
+            log.info(format_args!("Running as {}", Quoted(who.as_bytes())));
+        }
         let workers = match options.workers {
             0 => default_workers(),
             chosen => chosen,
@@ -108,20 +134,43 @@ impl Server {
         let shared = Arc::new(Shared::new(identity, log, seed));
         let options = Arc::new(options);
         let (mailboxes, threads) = (Vec::new(), Vec::new());
-        let mut server = Self { address, options, shared, mailboxes, threads, lame_duck: None, ports_file: None };
+        let mut server = Self {
+            address,
+            options,
+            shared,
+            acceptor,
+            watch,
+            mailboxes,
+            helper: None,
+            threads,
+            lame_duck: None,
+            ports_file: None,
+        };
         server.start_workers(workers, Listener::new(socket)).map_err(StartError::Worker)?;
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
+        server.announce_tls();
         server.write_ports_file();
         server.shared.log.info(format_args!("Server is ready"));
         Ok(server)
+    }
+
+    fn announce_tls(&self) {
+        let log = &self.shared.log;
+        match (&self.options.tls, self.options.allow_non_tls) {
+            (Some(_), false) => log.info(format_args!("TLS required for client connections")),
+            (Some(_), true) => log.info(format_args!("TLS available for client connections")),
+            (None, _) => {}
+        }
     }
 
     /// Writes the file with the addresses, if it is wanted. The server runs without it too.
     fn write_ports_file(&mut self) {
         let Some(folder) = &self.options.ports_file_dir else { return };
         let path = PortsFile::path(folder);
-        match PortsFile::write(path.clone(), self.address) {
+        let Options { tls, allow_non_tls, .. } = &*self.options;
+        let scheme = if tls.is_some() && !allow_non_tls { "tls" } else { "nats" };
+        match PortsFile::write(path.clone(), scheme, self.address) {
             Ok(file) => self.ports_file = Some(file),
             Err(error) => {
                 let (path, reason) = (path.display(), sys::error_text(&error));
@@ -134,13 +183,16 @@ impl Server {
         let (polls, mailboxes): (Vec<_>, Vec<_>) =
             (0..count).map(|_| Worker::prepare()).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
         self.mailboxes = mailboxes;
+        let helper = Helper::new(self.mailboxes.clone());
+        self.helper = Some(Arc::clone(&helper));
         let clock = Clock::start();
         let mut listener = Some(listener);
         for (number, poll) in polls.into_iter().enumerate() {
             let (shared, options) = (Arc::clone(&self.shared), Arc::clone(&self.options));
             let broker = Broker::new(shared, options, number as u8, count, random()?);
             let log = self.shared.log.clone();
-            let worker = Worker::new(number, poll, self.mailboxes.clone(), broker, listener.take(), clock, log)?;
+            let mut worker = Worker::new(number, poll, Arc::clone(&helper), broker, listener.take(), clock, log)?;
+            worker.set_acceptor(self.acceptor.clone());
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || worker.run())?;
             self.threads.push(thread);
         }
@@ -165,6 +217,9 @@ impl Server {
             _ = thread.join();
         }
         self.mailboxes.clear();
+        if let Some(helper) = self.helper.take() {
+            helper.end();
+        }
         self.ports_file = None;
     }
 }
@@ -173,6 +228,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shutdown();
     }
+}
+
+/// Looks whether the files that the options name can be used: those of TLS.
+///
+/// # Errors
+/// A line that says which cannot.
+pub fn check(options: &Options) -> Result<(), String> {
+    Acceptor::build(options).map(|_| ())
 }
 
 /// What `--version` prints.
@@ -206,7 +269,7 @@ fn adopt(passed: std::net::TcpListener) -> io::Result<(TcpListener, SocketAddr)>
 }
 
 fn prepare(socket: TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
-    sys::sockets::accept_undelayed(&socket)?;
+    sys::sockets::prepare_accepted(&socket)?;
     let bound = socket.local_addr()?;
     Ok((socket, bound))
 }
@@ -221,6 +284,9 @@ fn announce(id: &str, name: &str, options: &Options, warnings: &[String], log: &
     warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
     if let Some(path) = &options.config_file {
         log.info(format_args!("Using configuration file: {}", path.display()));
+    }
+    if options.authorization.has_plain_text() {
+        log.warn(format_args!("Plaintext passwords detected, use nkeys or bcrypt"));
     }
     if options.max_payload > DISCOURAGED_PAYLOAD {
         log.warn(format_args!(
@@ -247,33 +313,11 @@ fn random() -> io::Result<u64> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// A fresh id in the form of a server's public key: `N` and 55 more characters of base32.
+/// A fresh id in the form of a server's public key.
 fn server_id() -> io::Result<String> {
-    const SERVER: u8 = 13 << 3;
-    let mut bytes = [0; 35];
-    bytes[0] = SERVER;
-    sys::random::fill(&mut bytes[1..33])?;
-    let check = crc16(&bytes[..33]);
-    bytes[33..].copy_from_slice(&check.to_le_bytes());
-    Ok(base32(&bytes))
-}
-
-/// CRC16/XMODEM, with which public keys end.
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| {
-        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
-    })
-}
-
-/// Base32 without padding; the length must be a multiple of five.
-fn base32(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut text = String::with_capacity(bytes.len() / 5 * 8);
-    for chunk in bytes.chunks_exact(5) {
-        let bits = chunk.iter().fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
-        text.extend((0..8).rev().map(|at| ALPHABET[(bits >> (5 * at)) as usize & 31] as char));
-    }
-    text
+    let mut bytes = [0; 32];
+    sys::random::fill(&mut bytes)?;
+    Ok(nkey::encode(nkey::SERVER, &bytes))
 }
 
 #[cfg(test)]
@@ -284,8 +328,6 @@ mod tests {
     fn ids_look_like_public_server_keys() {
         let (one, two) = (server_id().unwrap(), server_id().unwrap());
         assert!(one.starts_with('N') && one.len() == 56 && one != two, "{one}");
-        assert_eq!(base32(b"hello"), "NBSWY3DP");
-        assert_eq!(crc16(b"123456789"), 0x31c3);
     }
 
     #[test]

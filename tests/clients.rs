@@ -6,10 +6,11 @@ mod support;
 
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use async_nats::client::{PublishErrorKind, RequestErrorKind};
-use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subscriber};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, HeaderMap, Message, Subscriber};
 use futures::StreamExt;
 use futures::future::join_all;
 
@@ -24,13 +25,38 @@ const NO_RESPONDERS_DEADLINE: Duration = Duration::from_secs(2);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_worker() {
     let server = Midge::start(1, &Settings::default()).expect("midge starts");
-    check_all(server.address()).await;
+    check_all(Place::plain(server.address())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_workers() {
     let server = Midge::start(3, &Settings::default()).expect("midge starts");
-    check_all(server.address()).await;
+    check_all(Place::plain(server.address())).await;
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_tls_and_certificates_on_both_sides() {
+    use midge::config::Options;
+    use midge::config::tls::{ClientCertificates, KeyPair, TlsSettings};
+    let certificates = support::certificates::Certificates::new();
+    certificates.issue("client", &[], &[support::certificates::dns("client.test")]);
+    let settings = TlsSettings {
+        certificates: vec![KeyPair {
+            certificate: certificates.path("server.pem"),
+            key: certificates.path("server.key"),
+        }],
+        ca_file: Some(certificates.path("ca.pem")),
+        client_certificates: ClientCertificates::Verified,
+        ..TlsSettings::default()
+    };
+    let server = Midge::start_with(2, Options { tls: Some(Box::new(settings)), ..Options::default() }).expect("midge");
+    let place = Place {
+        address: server.address(),
+        authority: Some(certificates.path("ca.pem")),
+        certificate: Some((certificates.path("client.pem"), certificates.path("client.key"))),
+    };
+    check_all(place).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -40,12 +66,76 @@ async fn official_server() {
         return;
     };
     let server = Reference::start(&program, &Settings::default()).expect("the official server starts");
-    check_all(server.address()).await;
+    check_all(Place::plain(server.address())).await;
+}
+
+/// How a server is reached.
+#[derive(Clone)]
+struct Place {
+    address: SocketAddr,
+    /// The file with the authority of its certificate, if it has one.
+    authority: Option<PathBuf>,
+    /// The files with our certificate and its key, if it wants one.
+    certificate: Option<(PathBuf, PathBuf)>,
+}
+
+impl Place {
+    fn plain(address: SocketAddr) -> Place {
+        Place { address, authority: None, certificate: None }
+    }
+}
+
+/// Users for whom there is a client in [`check_users`]; the file has their passwords and keys.
+fn with_users() -> Settings {
+    let mut settings = Settings::default();
+    settings.add_line(include_str!("clients/auth.conf"));
+    settings
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_and_nkeys() {
+    let server = Midge::start(2, &with_users()).expect("midge starts");
+    check_users(server.address()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn official_server_has_users_and_nkeys() {
+    let Some(program) = support::reference_path() else {
+        println!("NOT RUN: set NATS_REF to the path of an official nats-server");
+        return;
+    };
+    let server = Reference::start(&program, &with_users()).expect("the official server starts");
+    check_users(server.address()).await;
+}
+
+/// Clients with each kind of credentials, right and wrong.
+async fn check_users(address: SocketAddr) {
+    const SEED: &str = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y";
+    let with = |name: &str, password: &str| ConnectOptions::with_user_and_password(name.into(), password.into());
+    for options in [with("plain", "\u{a7}12"), with("hashed", "foo"), ConnectOptions::with_nkey(SEED.into())] {
+        let client = open(&Place::plain(address), options).await;
+        let mut sub = within(client.subscribe("open.a")).await.unwrap();
+        publish_number(&client, "open.a", 7).await;
+        assert_eq!(taken(&mut sub, 1).await[0].payload, "7");
+    }
+    let nobody = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+    let wrong = [
+        ConnectOptions::new(),
+        ConnectOptions::with_token("foo".into()),
+        with("plain", "foo"),
+        with("hashed", "\u{a7}12"),
+        ConnectOptions::with_nkey(nobody.into()),
+    ];
+    for options in wrong {
+        let error = within(options.connect(format!("nats://{address}"))).await.expect_err("nobody is let in");
+        assert_eq!(error.kind(), ConnectErrorKind::AuthorizationViolation, "{error}");
+    }
 }
 
 /// Every check, by name, on one connection and others it opens.
-async fn check_all(address: SocketAddr) {
-    let checks = Checks { address, main: open(address, ConnectOptions::new().name("check")).await };
+async fn check_all(place: Place) {
+    let main = open(&place, ConnectOptions::new().name("check")).await;
+    let checks = Checks { place, main };
     named("connect", checks.connect()).await;
     named("publish_subscribe", checks.publish_subscribe()).await;
     named("wildcards", checks.wildcards()).await;
@@ -74,8 +164,14 @@ async fn within<F: IntoFuture>(future: F) -> F::Output {
 }
 
 /// Connects.
-async fn open(address: SocketAddr, options: ConnectOptions) -> Client {
-    within(options.connect(format!("nats://{address}"))).await.expect("a connection")
+async fn open(place: &Place, mut options: ConnectOptions) -> Client {
+    if let Some(authority) = &place.authority {
+        options = options.add_root_certificates(authority.clone()).require_tls(true);
+    }
+    if let Some((certificate, key)) = &place.certificate {
+        options = options.add_client_certificate(certificate.clone(), key.clone());
+    }
+    within(options.connect(format!("nats://{}", place.address))).await.expect("a connection")
 }
 
 /// Publishes a number.
@@ -95,13 +191,13 @@ fn numbers(messages: &[Message]) -> Vec<usize> {
 
 /// The checks, and what they share.
 struct Checks {
-    address: SocketAddr,
+    place: Place,
     main: Client,
 }
 
 impl Checks {
     async fn another(&self) -> Client {
-        open(self.address, ConnectOptions::new()).await
+        open(&self.place, ConnectOptions::new()).await
     }
 
     async fn connect(&self) {
@@ -241,7 +337,7 @@ impl Checks {
     }
 
     async fn no_echo(&self) {
-        let quiet = open(self.address, ConnectOptions::new().no_echo()).await;
+        let quiet = open(&self.place, ConnectOptions::new().no_echo()).await;
         let mut own = quiet.subscribe("rs.echo").await.unwrap();
         let mut other = self.main.subscribe("rs.echo").await.unwrap();
         self.round_trip(&self.main).await;

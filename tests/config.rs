@@ -55,10 +55,10 @@ fn a_checked_file_is_valid_or_not() {
     let expected =
         format!("{}{}midge: configuration file {good} is valid\n", warned(2, "http"), warned(3, "jetstream"));
     assert_eq!(text(&output), expected);
-    let bad = folder.write("bad.conf", "zork: 1\nauthorization { token: s3cret }\nport: s3cret");
+    let bad = folder.write("bad.conf", "zork: 1\naccounts { A { users [ {user: u, pass: s3cret} ] } }\nport: s3cret");
     let expected = format!(
         "midge: {bad}:1:1: unknown field \"zork\"\n\
-         {bad}:2:1: \"authorization\" is not supported: the server would be open to everyone\n\
+         {bad}:2:1: \"accounts\" is not supported: the server would be open to everyone\n\
          {bad}:3:1: expected an integer, got a string\n\n"
     );
     let broken = folder.write("broken.conf", "port: 1\nhost: [s3cret");
@@ -122,8 +122,7 @@ const ACCEPTED: &[&str] = &[
 
 #[test]
 fn midge_accepts_what_both_accept() {
-    let program = Path::new(env!("CARGO_BIN_EXE_midge"));
-    check_accepted(program);
+    check_accepted(&support::midge_path());
 }
 
 #[test]
@@ -132,6 +131,49 @@ fn the_official_server_accepts_what_both_accept() {
         Some(program) => check_accepted(&program),
         None => println!("NOT RUN: set NATS_REF to the path of an official nats-server"),
     }
+}
+
+#[test]
+fn the_example_files_are_valid_without_a_warning() {
+    let folder = Folder::new();
+    for (name, content) in examples() {
+        let path = folder.write(&name, &content);
+        let output = run_to_end(&["-t", "-c", &path]);
+        let told = (output.status.code(), text(&output));
+        assert_eq!(told, (Some(0), format!("midge: configuration file {path} is valid\n")), "{content}");
+    }
+}
+
+#[test]
+fn the_official_server_accepts_the_example_files() {
+    let Some(program) = support::reference_path() else {
+        println!("NOT RUN: set NATS_REF to the path of an official nats-server");
+        return;
+    };
+    let folder = Folder::new();
+    for (name, content) in examples() {
+        let common: Vec<&str> = content.lines().filter(|line| !line.starts_with("workers:")).collect();
+        let path = folder.write(&name, &common.join("\n"));
+        let output = Command::new(&program).args(["-t", "-c", &path]).stdin(Stdio::null()).output().unwrap();
+        let told = text(&output);
+        assert!(output.status.success() && !told.contains("[WRN]") && !told.contains("warning"), "{name}: {told}");
+    }
+}
+
+/// The example files as they are, and with every setting that is off switched on: its line begins with `#` and a key.
+fn examples() -> Vec<(String, String)> {
+    let read = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc").join(name);
+        let content = fs::read_to_string(&path).unwrap();
+        let switched_on = |line: &str| {
+            let on = line.strip_prefix('#').filter(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()));
+            on.unwrap_or(line).to_owned() + "\n"
+        };
+        let all_on: String = content.lines().map(switched_on).collect();
+        assert_ne!(content, all_on, "{name} has settings that are off");
+        [(name.to_owned(), content), (format!("all-of-{name}"), all_on)]
+    };
+    ["router.conf", "server.conf"].into_iter().flat_map(read).collect()
 }
 
 fn check_accepted(program: &Path) {

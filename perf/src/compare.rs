@@ -18,6 +18,7 @@ use crate::results;
 use crate::scenarios::{self, Scenario, Setup};
 use crate::server::{self, Server};
 use crate::stats::median;
+use crate::tls;
 
 /// What to compare and how thoroughly.
 pub struct Plan {
@@ -113,7 +114,10 @@ impl Plan {
     /// One run of a scenario against a fresh server.
     pub fn run(&self, variant: &Variant, scenario: &str, count: Option<usize>) -> Result<Outcome, String> {
         let scenario = scenarios::find(scenario).ok_or(format!("no scenario {scenario:?}"))?;
-        let server = Server::start(&variant.path, &variant.args).map_err(|e| e.to_string())?;
+        let tls =
+            if scenario.tls { tls::flags(&self.out).map_err(|e| format!("certificate: {e}"))? } else { Vec::new() };
+        let args = [&variant.args[..], &tls].concat();
+        let server = Server::start(&variant.path, &args).map_err(|e| e.to_string())?;
         let (time, warm_up) = if self.quick { (400, 100) } else { (1000, 200) };
         let setup = Setup {
             addr: server.addr,

@@ -77,6 +77,8 @@ pub fn floors(scenario: &str) -> &'static [Floor] {
         "subs-100k" => &[(Rate, 6.0), (Cpu, 8.0)],
         "sub-unsub" => &[(Rate, 4.0), (Cpu, 5.0)],
         "churn" => &[(Rate, 2.0), (Cpu, 8.0)],
+        "tls-128" | "tls-4k" => &[(Rate, 1.5)],
+        "tls-handshakes" => &[(Rate, 1.5), (Cpu, 1.0)],
         _ => &[],
     }
 }

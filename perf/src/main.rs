@@ -31,6 +31,7 @@ mod server;
 mod stats;
 #[allow(unsafe_code)]
 mod sys;
+mod tls;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -8,6 +8,7 @@ pub const MEMORY: &[(&str, &str, Figure, Option<f64>)] = &[
     ("resident at start", "conns", Figure::Step("start"), Some(3.0 * 1024.0 * 1024.0)),
     ("per idle connection with one subscription, of 10,000", "conns", Figure::BytesEach, Some(1024.0)),
     ("per subscription, of 100,000", "subs", Figure::BytesEach, Some(150.0)),
+    ("per idle TLS connection with one subscription, of 1,000", "tls-conns", Figure::BytesEach, Some(8.0 * 1024.0)),
     ("resident before the flood", "given-back", Figure::Step("start"), None),
     ("after a flood, 1:100", "given-back", Figure::Step("flood"), None),
     ("after connection churn", "given-back", Figure::Step("churn"), None),

@@ -5,12 +5,13 @@ use super::Broker;
 impl Broker {
     /// True if there is such work.
     pub fn has_chores(&self) -> bool {
-        !self.local.leaving.is_empty() || self.surplus > 0
+        !self.local.leaving.is_empty() || self.surplus > 0 || self.recheck.is_some()
     }
 
     /// Does some of it.
     pub fn do_chores(&mut self) {
         self.local.remove_part();
         self.close_part();
+        self.recheck_part();
     }
 }

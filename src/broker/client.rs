@@ -1,6 +1,8 @@
 //! One client connection, without its socket.
 
+use super::auth::Access;
 use super::reason::Reason;
+use super::security::Security;
 use super::subs::Sids;
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
 use crate::memory::Chain;
@@ -32,6 +34,10 @@ pub struct Due {
     pub write: u64,
     /// When a closing connection is dropped whatever is left.
     pub close: u64,
+    /// When a TLS handshake must be done, or the client gets its INFO without one.
+    pub handshake: u64,
+    /// When the client must have said who it is; of one that was refused, when it is told.
+    pub auth: u64,
 }
 
 /// A time that does not come.
@@ -40,7 +46,7 @@ pub const NEVER: u64 = u64::MAX;
 impl Due {
     /// The first of all.
     pub fn next(&self) -> u64 {
-        self.ping.min(self.stall).min(self.write).min(self.close)
+        self.ping.min(self.stall).min(self.write).min(self.close).min(self.handshake).min(self.auth)
     }
 }
 
@@ -144,7 +150,7 @@ pub struct Client {
     /// Where the match cache had the last subject published.
     pub match_hint: u32,
     /// Receivers that hold this publisher back; nothing is read from it meanwhile. While its subscriptions are being
-    /// removed it holds itself.
+    /// removed, its password is checked, or it waits to hear that it is refused, it holds itself.
     pub held_by: u32,
     /// Waiting bytes from which on a delivery needs a second look; 0 if it needs one in any case.
     pub look_from: usize,
@@ -176,10 +182,14 @@ pub struct Client {
     pub backlog: Option<Box<Backlog>>,
     /// Set while it is behind and publishers meet it.
     pub stall: Option<Box<Stall>>,
+    /// How it is protected.
+    pub security: Security,
     /// Its address.
     pub peer: SocketAddr,
     /// What it says of itself.
     pub label: Option<Box<Label>>,
+    /// Who it is, where clients have to say so.
+    pub access: Option<Box<Access>>,
 }
 
 /// Not in the list of connections to flush.
@@ -212,7 +222,7 @@ impl Client {
             traffic: Traffic::default(),
             written: 0,
             write_mark: 0,
-            due: Due { ping: ping_at, stall: NEVER, write: NEVER, close: NEVER },
+            due: Due { ping: ping_at, stall: NEVER, write: NEVER, close: NEVER, handshake: NEVER, auth: NEVER },
             armed: NEVER,
             active_at: now,
             pinged_at: 0,
@@ -222,8 +232,10 @@ impl Client {
             partial: Partial::default(),
             backlog: None,
             stall: None,
+            security: Security::Plain,
             peer,
             label: None,
+            access: None,
         }
     }
 
@@ -261,7 +273,19 @@ impl Client {
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{} - cid:{}", self.peer, self.cid)?;
-        let Some(label) = &self.label else { return Ok(()) };
+        if let Some(label) = &self.label {
+            write!(f, "{label}")?;
+        }
+        match self.user_name() {
+            Some(name) => write!(f, " - {}", crate::wire::errors::quoted(format!("$G/{name}").as_bytes())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let label = self;
         let version = if label.version.is_empty() { String::new() } else { format!("v{}", label.version) };
         let parts = [&version, &label.lang, &label.name];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect();

@@ -1,5 +1,6 @@
 //! The end of connections. Only here does a connection leave the open state; the owner drops the socket when told.
 
+use super::auth::Stage;
 use super::client::{NEVER, Partial, State};
 use super::deliver::Local;
 use super::reason::Reason;
@@ -36,6 +37,12 @@ impl Local {
         client.state = State::Flushing(reason, FLUSHES_MAX);
         client.write_mark = client.written;
         client.due.write = NEVER;
+        client.due.auth = NEVER;
+        if let Some(access) = &mut client.access
+            && matches!(access.stage, Stage::Checking(_))
+        {
+            access.stage = Stage::Refused;
+        }
         client.partial = Partial::default();
         client.backlog = None;
         self.disturbances += 1;

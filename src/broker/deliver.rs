@@ -157,7 +157,7 @@ impl Local {
         true
     }
 
-    /// Queues a message to a connection that is behind, if it may have it.
+    /// Queues a message to a connection that is behind or watched, if it may have it.
     #[inline(never)]
     fn deliver_behind(
         &mut self,
@@ -167,19 +167,45 @@ impl Local {
         shared: Option<&Arc<[u8]>>,
     ) -> bool {
         let Some(sub) = self.subs.get_mut(target) else { return false };
-        let key = sub.client;
-        if self.is_leaving(key) || !self.admit(key, from) {
+        let (key, is_filtered) = (sub.client, sub.is_filtered);
+        if self.is_leaving(key) || (is_filtered && self.withholds(target, message.subject)) {
+            return false;
+        }
+        if self.clients[key as usize].out.bytes() >= self.look_from() && !self.admit(key, from) {
             return false;
         }
         let Self { subs, clients, pool, .. } = self;
         let Some(sub) = subs.get_mut(target) else { return false };
         let client = &mut clients[key as usize];
         let queued = client.queue(pool, sub, message, shared);
+        if message.reply_bytes > 0 {
+            self.grant(key, message.reply());
+        }
         if self.trace {
             self.trace_delivery(key, target, message);
         }
         self.queued(target, key, queued);
         true
+    }
+
+    /// Whether the permissions of a subscription's client keep a message from it.
+    fn withholds(&self, target: Target, subject: &[u8]) -> bool {
+        let Some(sub) = self.subs.get(target) else { return true };
+        let access = self.clients[sub.client as usize].access.as_ref();
+        let permissions = access.and_then(|access| access.permissions());
+        permissions.is_some_and(|permissions| permissions.withholds(subject, sub.queue()))
+    }
+
+    /// A client was delivered a message that asks for a reply: it may publish that, if its permissions are of that kind.
+    fn grant(&mut self, key: u32, reply: &[u8]) {
+        let now = self.now;
+        let Some(access) = &mut self.clients[key as usize].access else { return };
+        if access.grants.is_some()
+            && !access.permissions().is_some_and(|permissions| permissions.may_publish(reply))
+            && let Some(grants) = &mut access.grants
+        {
+            grants.grant(reply, now);
+        }
     }
 
     /// What follows from a message queued to a subscription.
@@ -213,6 +239,15 @@ impl Local {
     /// Where [`Client::look_from`] is for a connection that takes messages.
     pub(super) fn look_from(&self) -> usize {
         self.stall_bytes + 1
+    }
+
+    /// Sets where deliveries to a connection need a second look, unless its subscriptions are being removed.
+    pub(super) fn watch(&mut self, key: u32) {
+        let look_from = self.look_from();
+        let is_leaving = self.is_leaving(key);
+        let client = &mut self.clients[key as usize];
+        let is_watched = client.access.as_ref().is_some_and(|access| access.is_watched());
+        client.look_from = if is_leaving || is_watched { 0 } else { look_from };
     }
 
     /// Counts work that queued nothing as if it had queued so many bytes, so that it ends the turn all the same.

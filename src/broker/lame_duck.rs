@@ -1,14 +1,14 @@
 //! The server is about to go, and sends its clients to others: first a word, then one after the other.
 
-use super::Broker;
 use super::reason::Reason;
+use super::{Broker, Occasion};
 
 impl Broker {
     /// Tells every client that takes news that the server is about to go.
     pub fn announce_end(&mut self) {
         for key in self.keys() {
             if self.local.clients[key as usize].takes_news() {
-                self.send_info(key, |_, info| info.ldm = true);
+                self.send_info(key, Occasion::LameDuck);
             }
         }
     }

@@ -3,7 +3,6 @@
 //! Some have so many that removing them at once would keep everyone else waiting. So it is done in parts, one a turn.
 //! Meanwhile the connection gets no message and nothing is read from it; if it is gone, its key stays in use.
 
-use super::Action;
 use super::client::State;
 use super::deliver::Local;
 use crate::interest::AccountId;
@@ -61,14 +60,11 @@ impl Local {
             return;
         }
         self.leaving.pop();
-        let look_from = self.look_from();
-        let client = &mut self.clients[key as usize];
-        client.look_from = look_from;
-        client.held_by -= 1;
-        if client.state == State::Gone {
+        self.watch(key);
+        if self.clients[key as usize].state == State::Gone {
             self.remove_client(key);
-        } else if client.held_by == 0 {
-            self.actions.push(Action::Resume(key));
+        } else {
+            self.go_on(key);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! it takes from it what is to be written, [`Action`]s (close, arm a timer, read again) and mail for other workers'
 //! brokers. So a test can run several brokers in one thread.
 
+pub mod auth;
 mod chores;
 mod client;
 mod closing;
@@ -16,6 +17,7 @@ mod publish;
 mod random;
 mod reason;
 mod reload;
+mod security;
 mod session;
 mod stall;
 mod subs;
@@ -29,16 +31,21 @@ pub use client::{Client, NEVER, Publisher, State, Traffic};
 pub use deliver::Local;
 pub use mail::Mail;
 pub use reason::Reason;
+pub use security::{Greeting, Secured, Security};
 
 use crate::config::Options;
 use crate::interest::{Cache, Interest};
 use crate::log::Log;
 use crate::memory::Spares;
 use crate::wire::{Info, Limits};
+use auth::failures::Failures;
+use auth::nkeys::Nonces;
+use auth::{Auth, Check, Recheck};
 use random::Random;
+use security::ConnectionRate;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The NATS version whose protocol this server speaks; clients compare it.
 pub const NATS_VERSION: &str = "2.15.1";
@@ -59,6 +66,10 @@ pub struct Identity {
 /// What all workers' brokers share.
 #[derive(Debug)]
 pub struct Shared {
+    /// Makes nonces that cannot be foretold, together with the seed of a broker.
+    seed: u64,
+    /// Who may connect, and the options that say so.
+    auth: Mutex<Option<(Arc<Options>, Arc<Auth>)>>,
     /// Who this server is.
     pub identity: Identity,
     /// Who wants what.
@@ -69,17 +80,39 @@ pub struct Shared {
     last_cid: AtomicUsize,
     /// Open connections of all workers.
     connections: AtomicUsize,
+    /// TLS connections of this second.
+    connection_rate: ConnectionRate,
 }
 
 impl Shared {
     /// The start: no connections, no interest.
     pub fn new(identity: Identity, log: Log, seed: u64) -> Self {
         Self {
+            seed,
+            auth: Mutex::new(None),
             identity,
             interest: Interest::new(seed),
             log,
             last_cid: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
+            connection_rate: ConnectionRate::default(),
+        }
+    }
+
+    /// Who may connect by these options. Made when they are asked for first: with very many users that takes some
+    /// milliseconds, so the first to ask should not be a worker.
+    pub fn auth(&self, options: &Arc<Options>) -> Arc<Auth> {
+        let mut made = self.auth.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*made {
+            Some((of, auth)) if Arc::ptr_eq(of, options) => Arc::clone(auth),
+            before => {
+                let auth = match before {
+                    Some((of, auth)) if of.authorization == options.authorization => Arc::clone(auth),
+                    before => Arc::new(Auth::new(options, before.as_ref().map(|(_, auth)| &**auth))),
+                };
+                *made = Some((Arc::clone(options), Arc::clone(&auth)));
+                auth
+            }
         }
     }
 
@@ -91,6 +124,7 @@ impl Shared {
     /// The first INFO of a connection.
     fn info<'a>(&'a self, options: &'a Options, cid: u64, ip: &'a str) -> Info<'a> {
         let advertised = options.client_advertise.as_ref();
+        let Options { tls, allow_non_tls, .. } = options;
         Info {
             server_id: &self.identity.id,
             server_name: &self.identity.name,
@@ -100,9 +134,14 @@ impl Shared {
             host: advertised.map_or(&self.identity.host, |advertised| &advertised.host),
             port: advertised.and_then(|advertised| advertised.port).unwrap_or(self.identity.port),
             headers: !options.no_header_support,
+            auth_required: false,
+            tls_required: tls.is_some() && !allow_non_tls,
+            tls_verify: tls.as_ref().is_some_and(|tls| tls.verifies()),
+            tls_available: tls.is_some() && *allow_non_tls,
             max_payload: options.max_payload,
             client_id: cid,
             client_ip: ip,
+            nonce: None,
             ldm: false,
             connect_info: false,
             remote_account: None,
@@ -119,6 +158,8 @@ pub enum Action {
     Arm(u32, u64),
     /// Read from the connection again.
     Resume(u32),
+    /// Have a password checked elsewhere, then call [`Broker::checked`].
+    Check(Box<Check>),
 }
 
 /// What to do when a connection's output is written.
@@ -130,6 +171,17 @@ pub enum Flushed {
     HalfClose,
     /// Drop the socket.
     Drop,
+}
+
+/// Why an INFO is sent.
+#[derive(Debug, Clone, Copy)]
+enum Occasion {
+    /// The connection is new.
+    Greeting,
+    /// The first PING after CONNECT is answered.
+    Answer,
+    /// The server is about to go.
+    LameDuck,
 }
 
 /// Bytes queued in one go before the owner should write them out: about what stays in a core's cache.
@@ -156,12 +208,19 @@ pub struct Broker {
     send_away_from: usize,
     /// Connections that are to be closed because there are too many.
     surplus: usize,
+    auth: Arc<Auth>,
+    /// Clients that were let in by other rules than those of now.
+    recheck: Option<Recheck>,
+    nonces: Nonces,
+    /// Addresses whose clients do not know their passwords.
+    failures: Failures,
 }
 
 impl Broker {
     /// The broker of `worker`, one of `workers`, with the options that are in force now.
     pub fn new(shared: Arc<Shared>, options: Arc<Options>, worker: u8, workers: usize, seed: u64) -> Self {
         let limits = reload::limits(&options);
+        let auth = shared.auth(&options);
         Self {
             local: Local::new(Arc::clone(&shared), options, worker, workers),
             cache: Cache::new(worker),
@@ -174,6 +233,10 @@ impl Broker {
             run: Vec::new(),
             send_away_from: 0,
             surplus: 0,
+            auth,
+            recheck: None,
+            nonces: Nonces::new([shared.seed, seed]),
+            failures: Failures::default(),
             shared,
         }
     }
@@ -183,15 +246,23 @@ impl Broker {
         self.local.now = now;
     }
 
-    /// A new connection. It may be refused, which the peer is told in the usual way.
+    /// A new connection. It may be refused, which the peer is told in the usual way. Where there is TLS, the owner says with
+    /// [`handshake_begun`](Self::handshake_begun), [`secured`](Self::secured) and
+    /// [`handshake_failed`](Self::handshake_failed) how that goes, and gives no input before it is secured.
     pub fn accept(&mut self, peer: SocketAddr) -> u32 {
         // A socket for both families shows IPv4 addresses mapped into IPv6.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let now = self.local.now;
         let ping_at = now + self.local.options.ping_interval.as_millis() as u64;
-        let key = self.local.clients.insert(Client::new(peer, cid, now, ping_at, self.local.look_from())) as u32;
-        self.send_info(key, |_, _| {});
+        let mut client = Client::new(peer, cid, now, ping_at, self.local.look_from());
+        client.security = Security::at_first(&self.local.options);
+        let withholds = client.security.withholds();
+        let key = self.local.clients.insert(client) as u32;
+        self.ask(key);
+        if !withholds {
+            self.send_info(key, Occasion::Greeting);
+        }
         let client = &self.local.clients[key as usize];
         if self.shared.log.debug_on() {
             self.shared.log.debug(format_args!("{client} - Client connection created"));
@@ -199,18 +270,42 @@ impl Broker {
         let before = self.shared.connections.fetch_add(1, Ordering::Relaxed);
         if before >= self.local.options.max_connections {
             self.local.refuse_connection(key);
+        } else if !self.admits_handshake(key) {
+            self.local.throttle_connection(key);
         } else {
+            self.local.await_handshake(key);
             self.local.rearm(key);
         }
         key
     }
 
-    /// Sends a client what the server says of itself, altered as the occasion wants it.
-    fn send_info(&mut self, key: u32, alter: impl for<'a> FnOnce(&'a Shared, &mut Info<'a>)) {
+    /// Whether a new connection may come in, as far as the rate of handshakes goes.
+    fn admits_handshake(&self, key: u32) -> bool {
+        match &self.local.options.tls {
+            Some(tls) if self.local.clients[key as usize].security.is_awaited() => {
+                self.shared.admits_handshake(self.local.now, tls)
+            }
+            _ => true,
+        }
+    }
+
+    /// Sends a client what the server says of itself on this occasion.
+    fn send_info(&mut self, key: u32, occasion: Occasion) {
         let client = &self.local.clients[key as usize];
         let ip = client.peer.ip().to_string();
         let mut info = self.shared.info(&self.local.options, client.cid, &ip);
-        alter(&self.shared, &mut info);
+        info.auth_required = self.auth.is_required();
+        match occasion {
+            Occasion::Greeting => {
+                info.auth_required = self.auth.is_shown();
+                info.nonce = client.access.as_ref().map(|access| &*access.nonce).filter(|nonce| !nonce.is_empty());
+            }
+            Occasion::Answer => {
+                info.connect_info = true;
+                info.remote_account = Some(&self.shared.interest.account(client.account).name);
+            }
+            Occasion::LameDuck => info.ldm = true,
+        }
         let line = info.line();
         self.local.send(key, [&line]);
     }

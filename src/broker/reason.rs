@@ -7,6 +7,10 @@ pub enum Reason {
     ClientClosed,
     /// Bad credentials.
     AuthenticationFailure,
+    /// A TLS handshake failed, did not come, or took too long.
+    TlsHandshakeFailure,
+    /// It took too long to say who it is.
+    AuthenticationTimeout,
     /// More than `max_pending` bytes waited.
     SlowConsumerPendingBytes,
     /// A batch was not taken within `write_deadline`.
@@ -41,6 +45,8 @@ impl Reason {
         match self {
             Self::ClientClosed => "Client Closed",
             Self::AuthenticationFailure => "Authentication Failure",
+            Self::TlsHandshakeFailure => "TLS Handshake Failure",
+            Self::AuthenticationTimeout => "Authentication Timeout",
             Self::SlowConsumerPendingBytes => "Slow Consumer (Pending Bytes)",
             Self::SlowConsumerWriteDeadline => "Slow Consumer (Write Deadline)",
             Self::WriteError => "Write Error",
@@ -61,7 +67,11 @@ impl Reason {
     pub fn flushes(self) -> bool {
         !matches!(
             self,
-            Self::SlowConsumerPendingBytes | Self::SlowConsumerWriteDeadline | Self::WriteError | Self::ReadError
+            Self::TlsHandshakeFailure
+                | Self::SlowConsumerPendingBytes
+                | Self::SlowConsumerWriteDeadline
+                | Self::WriteError
+                | Self::ReadError
         )
     }
 

@@ -20,7 +20,12 @@ impl Broker {
     /// timer that runs keeps its time.
     pub fn adopt(&mut self, options: Arc<Options>) {
         self.limits = limits(&options);
+        let auth = self.shared.auth(&options);
         self.local.adopt(options);
+        if !Arc::ptr_eq(&auth, &self.auth) {
+            self.auth = auth;
+            self.recheck_all();
+        }
     }
 
     /// Closes so many connections, whichever: there are more than there may be. Only the first are closed at once, the

@@ -1,13 +1,12 @@
 //! What a client says: from bytes to operations to effects.
 
-use super::client::{Backlog, Label, Partial, State};
+use super::auth::permissions::MaySubscribe;
+use super::client::{Backlog, Partial, State};
 use super::reason::Reason;
-use super::{Broker, Publisher};
-use crate::log::Level;
+use super::{Broker, Occasion, Publisher};
+use crate::log::{Level, Plain};
 use crate::wire::errors::quoted;
-use crate::wire::{
-    Bad, Connect, Limits, Message, Op, Outcome, ProtocolError, Publish, message, parse, plain_publish, subject,
-};
+use crate::wire::{Bad, Limits, Message, Op, Outcome, ProtocolError, Publish, message, parse, plain_publish, subject};
 
 /// The first buffer of an operation that did not come whole.
 const PARTIAL_MIN: usize = 512;
@@ -82,6 +81,9 @@ impl Broker {
             if rest.is_empty() || client.held_by > 0 || !client.is_open() || self.should_flush() {
                 continue;
             }
+            if client.is_unknown() && !self.admit_first(key, rest[0]) {
+                continue;
+            }
             match parse(rest, &limits) {
                 Outcome::Done(op, bytes) => {
                     used += bytes;
@@ -114,6 +116,7 @@ impl Broker {
         }
         let from = Publisher { worker: self.local.worker, key, cid: client.cid };
         let account = client.account;
+        let permission_set = client.permission_set();
         let mut hint = client.match_hint;
         let disturbances = self.local.disturbances;
         let (mut used, mut messages, mut bytes) = (0, 0, 0);
@@ -131,10 +134,13 @@ impl Broker {
                 header_bytes: publish.header_bytes as u32,
                 total_bytes: publish.size as u32,
             };
+            hint = self.cache.place(&self.shared.interest, account, message.subject, hint);
+            if permission_set != 0 && !self.is_permitted(key, message.subject, hint, permission_set) {
+                break;
+            }
             used += publish.used;
             messages += 1;
             bytes += publish.size as u64;
-            hint = self.cache.place(&self.shared.interest, account, message.subject, hint);
             if self.is_fan_out(hint) {
                 let (run_used, run_messages, run_bytes) =
                     self.fan_out(from, account, &message, &input[used..], limits, hint);
@@ -158,6 +164,23 @@ impl Broker {
             client.active_at = now;
         }
         used
+    }
+
+    /// Whether a connection with permissions may publish to the subject that the cache has at `place`, by its patterns alone.
+    #[inline(always)]
+    fn is_permitted(&mut self, key: u32, subject: &[u8], place: u32, permission_set: u64) -> bool {
+        self.cache.is_permitted(place, permission_set) || self.permit(key, subject, place)
+    }
+
+    #[inline(never)]
+    fn permit(&mut self, key: u32, subject: &[u8], place: u32) -> bool {
+        let access = self.local.clients[key as usize].access.as_ref();
+        let Some(permissions) = access.and_then(|access| access.permissions()) else { return true };
+        let is_permitted = permissions.may_publish(subject);
+        if is_permitted {
+            self.cache.permit(place, permissions.id);
+        }
+        is_permitted
     }
 
     /// Goes on with an operation that began in earlier input. Returns how much of this one it took.
@@ -267,7 +290,7 @@ impl Broker {
         if pedantic && !subject::is_valid_publish(subject) {
             self.local.complain(key, ProtocolError::PublishSubject);
         }
-        if is_reserved_subject(subject) {
+        if is_reserved_subject(subject) || !self.local.may_publish(key, subject) {
             let client = &self.local.clients[key as usize];
             self.shared.log.about(
                 Level::Error,
@@ -294,23 +317,23 @@ impl Broker {
         self.local.send(key, [b"+OK\r\n"]);
     }
 
-    fn okay_if_verbose(&mut self, key: u32) {
+    pub(super) fn okay_if_verbose(&mut self, key: u32) {
         if self.local.clients[key as usize].verbose {
             self.okay(key);
         }
     }
 
     fn subscribe(&mut self, key: u32, subject: &[u8], queue: &[u8], sid: &[u8]) {
+        let may_subscribe = self.local.may_subscribe(key, subject, queue);
         let options = &self.local.options;
         let client = &self.local.clients[key as usize];
         let log = &self.shared.log;
-        if queue == RESERVED_QUEUE {
-            let sid = String::from_utf8_lossy(sid);
-            let (subject_quoted, queue_quoted, sid) = (quoted(subject), quoted(queue), sid.escape_debug());
-            let text =
-                format_args!("Subscription Violation - Subject {subject_quoted}, Queue: {queue_quoted}, SID {sid}");
+        if queue == RESERVED_QUEUE || may_subscribe == MaySubscribe::No {
+            let (subject_quoted, sid) = (quoted(subject), Plain(sid));
+            let queue_shown = if queue.is_empty() { String::new() } else { format!(", Queue: {}", quoted(queue)) };
+            let text = format_args!("Subscription Violation - Subject {subject_quoted}{queue_shown}, SID {sid}");
             log.about(Level::Error, client, text);
-            return self.local.complain(key, ProtocolError::QueuePermission(subject, queue));
+            return self.local.complain(key, ProtocolError::SubscriptionPermission(subject, queue));
         }
         if options.max_sub_tokens > 0 && subject::tokens(subject).count() > options.max_sub_tokens {
             let error = ProtocolError::Tokens(subject);
@@ -325,11 +348,17 @@ impl Broker {
             if !subject::is_valid_subscription(subject) {
                 return self.local.complain(key, ProtocolError::Subject);
             }
+            let is_filtered = may_subscribe == MaySubscribe::InPart;
             let client = &mut self.local.clients[key as usize];
             let (interest, account) = (&self.shared.interest, client.account);
-            self.local
-                .subs
-                .insert(key, &mut client.sids, sid, queue, |target| interest.insert(account, subject, queue, target));
+            if let Some(access) = client.access.as_mut().filter(|_| is_filtered) {
+                access.is_filtered = true;
+            }
+            let register = |target| interest.insert(account, subject, queue, target);
+            self.local.subs.insert(key, &mut client.sids, sid, queue, is_filtered, register);
+            if is_filtered {
+                self.local.watch(key);
+            }
         }
         self.okay_if_verbose(key);
     }
@@ -355,50 +384,8 @@ impl Broker {
             if client.protocol == 0 {
                 return;
             }
-            let account = client.account;
-            self.send_info(key, |shared, info| {
-                info.connect_info = true;
-                info.remote_account = Some(&shared.interest.account(account).name);
-            });
+            self.send_info(key, Occasion::Answer);
         }
-    }
-
-    fn connect(&mut self, key: u32, document: &[u8]) {
-        let client = &self.local.clients[key as usize];
-        let again = client.connected;
-        let mut options = client.options();
-        let jitter = self.random.below(1000) as u64;
-        self.local.expect_first_ping(key, jitter);
-        if let Err(error) = options.decode(document) {
-            let client = &self.local.clients[key as usize];
-            self.shared.log.about(Level::Error, client, format_args!("CONNECT: {error}"));
-            return self.local.close(key, Reason::ProtocolViolation, None);
-        }
-        options.headers &= !self.local.options.no_header_support;
-        if again {
-            self.local.unsubscribe_all(key);
-        }
-        let refusal = refusal(&options);
-        let client = &mut self.local.clients[key as usize];
-        client.connected = true;
-        client.verbose = options.verbose;
-        client.pedantic = options.pedantic;
-        client.echo = options.echo;
-        client.headers = options.headers;
-        client.no_responders = options.no_responders;
-        let Connect { protocol, name, lang, version, .. } = options;
-        let says_something = [&name, &lang, &version].iter().any(|text| !text.is_empty());
-        client.label = says_something.then(|| Box::new(Label { version, lang, name }));
-        if let Some((error, reason)) = refusal {
-            let text = match reason {
-                Reason::AuthenticationFailure => "authentication error".into(),
-                _ => error.text(),
-            };
-            self.shared.log.about(Level::Error, client, format_args!("{text}"));
-            return self.local.close(key, reason, Some(error));
-        }
-        client.protocol = protocol as u8;
-        self.okay_if_verbose(key);
     }
 
     fn info(&mut self, key: u32, document: &[u8]) {
@@ -466,20 +453,6 @@ fn is_reserved_reply(reply: &[u8]) -> bool {
 /// True if the subject has the prefix and something behind it.
 fn is_below(subject: &[u8], prefix: &[u8]) -> bool {
     subject.strip_prefix(prefix).is_some_and(|rest| rest.first().is_some_and(|&byte| byte != b' '))
-}
-
-/// Why a CONNECT that could be read is not accepted.
-fn refusal(options: &Connect) -> Option<(ProtocolError<'static>, Reason)> {
-    if !options.account.is_empty() || options.new_account {
-        return Some((ProtocolError::Authorization, Reason::AuthenticationFailure));
-    }
-    if !(0..=1).contains(&options.protocol) {
-        return Some((ProtocolError::ClientProtocol, Reason::BadClientProtocolVersion));
-    }
-    if options.no_responders && !options.headers {
-        return Some((ProtocolError::NoRespondersWithoutHeaders, Reason::NoRespondersRequiresHeaders));
-    }
-    None
 }
 
 impl Partial {

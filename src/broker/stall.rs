@@ -125,12 +125,17 @@ impl Local {
 
     /// One receiver less holds this connection of ours.
     pub(super) fn release(&mut self, publisher: Publisher) {
-        if let Some(client) = self.clients.get_mut(publisher.key as usize).filter(|client| client.cid == publisher.cid)
-        {
-            client.held_by -= 1;
-            if client.held_by == 0 {
-                self.actions.push(Action::Resume(publisher.key));
-            }
+        if self.clients.get(publisher.key as usize).is_some_and(|client| client.cid == publisher.cid) {
+            self.go_on(publisher.key);
+        }
+    }
+
+    /// One reason less not to read from a connection.
+    pub(super) fn go_on(&mut self, key: u32) {
+        let client = &mut self.clients[key as usize];
+        client.held_by -= 1;
+        if client.held_by == 0 {
+            self.actions.push(Action::Resume(key));
         }
     }
 }

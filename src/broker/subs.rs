@@ -17,6 +17,8 @@ pub struct Sub {
     pub max: u32,
     /// Its place in the account's index.
     pub node: NodeId,
+    /// Some messages are withheld from it.
+    pub is_filtered: bool,
     /// The client's name for it: nearly always a short number.
     pub sid: Text<14>,
     queue: Option<Box<Text<22>>>,
@@ -59,6 +61,11 @@ impl Subs {
         self.slots.get_mut(target.slot as usize).filter(|sub| sub.generation == target.generation())
     }
 
+    /// The subscription in a slot, if there is one.
+    pub fn get_slot(&self, slot: u32) -> Option<&Sub> {
+        self.slots.get(slot as usize)
+    }
+
     /// The subscription in a slot that is known to be used.
     pub fn at(&mut self, slot: u32) -> &mut Sub {
         &mut self.slots[slot as usize]
@@ -81,6 +88,7 @@ impl Subs {
         sids: &mut Sids,
         sid: &[u8],
         queue: &[u8],
+        is_filtered: bool,
         register: impl FnOnce(Target) -> NodeId,
     ) {
         let generation = self.next_generation;
@@ -88,7 +96,8 @@ impl Subs {
         let slot = self.slots.vacant_key() as u32;
         let node = register(Target::new(self.worker, slot, generation));
         let queue = (!queue.is_empty()).then(|| Box::new(Text::new(queue)));
-        self.slots.insert(Sub { client, generation, delivered: 0, max: 0, node, sid: Text::new(sid), queue });
+        let sid_kept = Text::new(sid);
+        self.slots.insert(Sub { client, generation, delivered: 0, max: 0, node, is_filtered, sid: sid_kept, queue });
         sids.insert(self.hash.of(sid), slot);
     }
 

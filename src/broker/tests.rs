@@ -4,16 +4,24 @@
 //! - [`model`]: the naive broker, a list of subscriptions and a loop
 //! - [`delivery`]: random work for both, from a seed
 //! - [`timing`]: what becomes due, by a clock turned by hand
+//! - [`login`]: saying who one is
+//! - [`permissions`]: what a user may do, and what one gets who may not get everything
+//! - [`recheck`]: other users and permissions while clients are connected
 //! - [`lame_duck`]: the way out
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
 //! - [`reload`]: other options while clients are connected
+//! - [`security`]: what comes before the first operation where there is TLS
 
 mod delivery;
 mod dice;
 mod lame_duck;
 mod limits;
+mod login;
 mod model;
 mod operations;
+mod permissions;
+mod recheck;
 mod reload;
+mod security;
 mod timing;
 mod world;

@@ -88,6 +88,9 @@ impl Local {
             client.due.ping = NEVER;
             return;
         }
+        if client.security.is_awaited() {
+            return;
+        }
         // What a held publisher sends, its PONG included, is not read.
         let active = client.held_by > 0 || now - client.active_at < interval;
         if client.pinged_at != 0 && active && now - client.pinged_at < ROUND_TRIP_MS {
@@ -123,11 +126,17 @@ impl Broker {
         if due.stall <= now {
             self.local.look_at_stall(key);
         }
+        if due.handshake <= now {
+            self.handshake_due(key);
+        }
         if due.write <= now {
             self.local.write_overdue(key);
         }
         if due.ping <= now {
             self.local.ping_timer(key);
+        }
+        if due.auth <= now {
+            self.local.auth_due(key);
         }
         if self.local.clients[key as usize].state != State::Gone {
             self.local.rearm(key);

@@ -138,11 +138,7 @@ fn errors_are_told_all_at_once() {
                 "c.conf:4:1: expected an integer, got a string",
             ],
         ),
-        (
-            "Authorization {token: s3cret}",
-            &["c.conf:1:1: \"Authorization\" is not supported: the server would be open to everyone"],
-        ),
-        ("tls {}", &["c.conf:1:1: \"tls\" is not supported: connections would not be encrypted"]),
+        ("Accounts {A: {}}", &["c.conf:1:1: \"Accounts\" is not supported: the server would be open to everyone"]),
     ] {
         assert_eq!(lines(&read_text(text).1.errors), expected, "{text:?}");
     }
@@ -179,10 +175,10 @@ fn what_is_missing_is_missing() {
         let report = read_text(&format!("{key}: 1")).1;
         assert_eq!(report.errors.len() + report.warnings.len(), 1, "{key}");
     }
-    for key in ["authorization", "accounts", "tls", "allow_non_tls", "operator", "resolver", "resolver_preload"] {
+    for key in ["accounts", "operator", "resolver", "resolver_preload"] {
         assert_eq!(read_text(&format!("{key}: 1")).1.errors.len(), 1, "{key}");
     }
-    for key in ["trusted_keys", "no_auth_user", "system_account", "system"] {
+    for key in ["trusted_keys", "system_account", "system"] {
         assert_eq!(read_text(&format!("{key}: 1")).1.errors.len(), 1, "{key}");
     }
 }

@@ -12,6 +12,7 @@
 //!
 //! Flags count more than the file: they are applied again over what it says.
 
+pub mod authorization;
 pub mod blocks;
 mod convert;
 pub mod file;
@@ -24,6 +25,7 @@ pub mod reload;
 pub mod report;
 mod source;
 pub mod table;
+pub mod tls;
 pub mod unsupported;
 pub mod value;
 
@@ -51,8 +53,11 @@ pub enum Command {
         /// Where they can be read again.
         source: Source,
     },
-    /// Say on standard error that this file is valid, after the warnings, and exit with 0.
+    /// Say on standard error that this file is valid, after the warnings, and exit with 0, if the other files that it names
+    /// can be used.
     Valid {
+        /// What it asks for.
+        options: Box<Options>,
         /// The file as the operator calls it.
         file: PathBuf,
         /// As for [`Command::Run`].
@@ -145,9 +150,10 @@ fn configure(flags: Flags, outside: &Outside) -> Result<Command, ArgError> {
             let text = "must specify [-c, --config] option to check configuration file syntax";
             return Err(ArgError::sense(text.to_owned()));
         };
-        let problems = file::read(&file, &mut Options::default(), outside).map_err(ArgError::sense)?;
+        let mut options = Options::default();
+        let problems = file::read(&file, &mut options, outside).map_err(ArgError::sense)?;
         let warnings = flags.warnings.into_iter().chain(problems.iter().map(ToString::to_string)).collect();
-        return Ok(Command::Valid { file, warnings });
+        return Ok(Command::Valid { options: Box::new(options), file, warnings });
     }
     flaw?;
     let source = Source::new(flags, file);

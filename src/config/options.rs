@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ArgError;
+use super::authorization::Authorization;
 use super::table;
+use super::tls::{TlsFlags, TlsSettings};
 use super::value::{Kind, Value, go_duration};
 use crate::log::{Destination, Quoted, Rotation, Settings};
 
@@ -73,12 +76,20 @@ pub struct Options {
     pub host: String,
     /// The port to listen on for clients; 0 picks a free one.
     pub port: u16,
+    /// TLS for clients; None for plain connections.
+    pub tls: Option<Box<TlsSettings>>,
+    /// The flags for it, not followed yet.
+    pub tls_flags: TlsFlags,
+    /// Clients may do without TLS where there is TLS.
+    pub allow_non_tls: bool,
     /// The name of this server; None means its generated id.
     pub server_name: Option<String>,
     /// The address that clients are told instead of the one listened on.
     pub client_advertise: Option<Advertised>,
     /// Where to write the process id.
     pub pid_file: Option<PathBuf>,
+    /// The user to become once the sockets are open, perhaps with `:` and a group.
+    pub run_as: Option<String>,
     /// The folder for a file with the addresses listened on.
     pub ports_file_dir: Option<PathBuf>,
     /// Log the life of connections.
@@ -135,6 +146,8 @@ pub struct Options {
     pub lame_duck_duration: Duration,
     /// How much of that passes before the first client is sent away.
     pub lame_duck_grace_period: Duration,
+    /// Who may connect.
+    pub authorization: Authorization,
 }
 
 impl Options {
@@ -143,9 +156,13 @@ impl Options {
         config_file: None,
         host: String::new(),
         port: 0,
+        tls: None,
+        tls_flags: TlsFlags { on: None, verify: false, certificate: None, key: None, authority: None },
+        allow_non_tls: false,
         server_name: None,
         client_advertise: None,
         pid_file: None,
+        run_as: None,
         ports_file_dir: None,
         debug: false,
         trace: false,
@@ -174,6 +191,7 @@ impl Options {
         no_fast_producer_stall: false,
         lame_duck_duration: Duration::ZERO,
         lame_duck_grace_period: Duration::ZERO,
+        authorization: Authorization::NOBODY_ASKED,
     };
 
     /// What is logged and where to: of several places the first counts.
@@ -190,6 +208,24 @@ impl Options {
         Settings { destination, debug, trace, time, utc, color: None }
     }
 
+    /// Follows those flags that only make sense together.
+    ///
+    /// # Errors
+    /// A line that names those that do not.
+    pub fn follow_flags(&mut self) -> Result<(), ArgError> {
+        let flags = std::mem::take(&mut self.tls_flags);
+        flags.follow(&mut self.tls).map_err(ArgError::sense)
+    }
+
+    /// How long a client may take to say who it is: with TLS a little longer than for the handshake.
+    pub fn auth_timeout(&self) -> Duration {
+        let usual = || match &self.tls {
+            Some(tls) => tls.timeout + Duration::from_secs(1),
+            None => Authorization::TIMEOUT,
+        };
+        self.authorization.timeout.unwrap_or_else(usual)
+    }
+
     /// Looks whether the options make sense together, once all of them are set.
     ///
     /// # Errors
@@ -202,7 +238,7 @@ impl Options {
                 "lame duck grace period ({grace}) should be strictly lower than lame duck duration ({duration})"
             ));
         }
-        Ok(())
+        self.authorization.check()
     }
 }
 

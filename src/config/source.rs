@@ -32,6 +32,7 @@ impl Source {
             warnings.extend(problems.iter().map(ToString::to_string));
         }
         self.flags.apply(&mut options)?;
+        options.follow_flags()?;
         options.check().map_err(ArgError::sense)?;
         Ok((options, warnings))
     }

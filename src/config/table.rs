@@ -54,22 +54,29 @@ pub enum Group {
     Server,
     /// What it logs.
     Logging,
+    /// How connections are protected.
+    Security,
     /// What a client may cost.
     Limits,
+    /// Who may connect.
+    Access,
     /// Help and version.
     Common,
 }
 
 impl Group {
     /// Every group in the order shown.
-    pub const ALL: [Group; 4] = [Group::Server, Group::Logging, Group::Limits, Group::Common];
+    pub const ALL: [Group; 6] =
+        [Group::Server, Group::Logging, Group::Security, Group::Limits, Group::Access, Group::Common];
 
     /// The heading in `--help`.
     pub fn title(self) -> &'static str {
         match self {
             Group::Server => "Server options",
             Group::Logging => "Logging options",
+            Group::Security => "TLS options",
             Group::Limits => "Limits",
+            Group::Access => "Authorization options",
             Group::Common => "Common options",
         }
     }
@@ -206,13 +213,29 @@ macro_rules! time {
 
 /// The name of a file or folder; an empty one is none.
 macro_rules! path {
+    ($($field:ident).+) => {
+        Effect::Set {
+            set: |options, value| {
+                options.$($field).+ = Some(PathBuf::from(value.text()?)).filter(|path| !path.as_os_str().is_empty());
+                Ok(())
+            },
+            get: |options| options.$($field).+.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
+        }
+    };
+}
+
+/// A text that is not to be seen.
+macro_rules! secret {
     ($field:ident) => {
         Effect::Set {
             set: |options, value| {
-                options.$field = Some(PathBuf::from(value.text()?)).filter(|path| !path.as_os_str().is_empty());
+                options.authorization.$field = value.text()?.into();
                 Ok(())
             },
-            get: |options| options.$field.as_ref().map(|path| Value::Text(path.to_string_lossy().into_owned())),
+            get: |options| {
+                let secret = &options.authorization.$field;
+                (!secret.is_empty()).then(|| Value::Text(secret.reveal().to_owned()))
+            },
         }
     };
 }
@@ -358,6 +381,19 @@ pub const OPTIONS: &[Spec] = &[
         kind: Kind::Switch,
         help: "Check the configuration file and exit",
         effect: Effect::Check,
+        ..COMMON
+    },
+    Spec {
+        keys: &["run_as"],
+        reload: Reload::Refused("run_as"),
+        help: "Become this user, or user:group, once the sockets are open",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.run_as = Some(value.text()?).filter(|user| !user.is_empty());
+                Ok(())
+            },
+            get: |options| options.run_as.clone().map(Value::Text),
+        },
         ..COMMON
     },
     Spec {
@@ -596,6 +632,76 @@ pub const OPTIONS: &[Spec] = &[
         ..COMMON
     },
     Spec {
+        flags: &["tls"],
+        kind: Kind::Switch,
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Clients must use TLS",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.tls_flags.on = Some(value.switch()?);
+                Ok(())
+            },
+            get: |options| options.tls_flags.on.map(Value::Switch),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["tlscert"],
+        kind: Kind::Path,
+        operand: "<file>",
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Certificate of the server",
+        effect: path!(tls_flags.certificate),
+        ..COMMON
+    },
+    Spec {
+        flags: &["tlskey"],
+        kind: Kind::Path,
+        operand: "<file>",
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Private key of that certificate",
+        effect: path!(tls_flags.key),
+        ..COMMON
+    },
+    Spec {
+        flags: &["tlsverify"],
+        kind: Kind::Switch,
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Clients must have a certificate of the authority",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.tls_flags.verify = value.switch()?;
+                Ok(())
+            },
+            get: |options| Some(Value::Switch(options.tls_flags.verify)),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["tlscacert"],
+        kind: Kind::Path,
+        operand: "<file>",
+        reload: Reload::Never,
+        group: Group::Security,
+        help: "Certificates of the authority for that",
+        effect: path!(tls_flags.authority),
+        ..COMMON
+    },
+    Spec {
+        keys: &["allow_non_tls"],
+        kind: Kind::Switch,
+        default: "false",
+        reload: Reload::Refused("AllowNonTLS"),
+        group: Group::Security,
+        help: "Clients may do without TLS where there is TLS",
+        effect: switch!(allow_non_tls),
+        ..COMMON
+    },
+    Spec {
         keys: &["max_control_line"],
         kind: Kind::Integer,
         default: "4096",
@@ -773,6 +879,50 @@ pub const OPTIONS: &[Spec] = &[
                 Ok(())
             },
             get: |options| Some(Value::Duration(options.lame_duck_grace_period)),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["user"],
+        operand: "<name>",
+        group: Group::Access,
+        help: "Name of the only user",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.authorization.user = Some(value.text()?).filter(|name| !name.is_empty());
+                Ok(())
+            },
+            get: |options| options.authorization.user.clone().map(Value::Text),
+        },
+        ..COMMON
+    },
+    Spec {
+        flags: &["pass"],
+        operand: "<password>",
+        group: Group::Access,
+        help: "Password of that user",
+        effect: secret!(password),
+        ..COMMON
+    },
+    Spec {
+        flags: &["auth"],
+        operand: "<token>",
+        group: Group::Access,
+        help: "Token that every client has to give",
+        effect: secret!(token),
+        ..COMMON
+    },
+    Spec {
+        keys: &["no_auth_user"],
+        reload: Reload::Applied,
+        group: Group::Access,
+        help: "User that clients are which do not say who they are",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.authorization.no_auth_user = Some(value.text()?).filter(|name| !name.is_empty());
+                Ok(())
+            },
+            get: |options| options.authorization.no_auth_user.clone().map(Value::Text),
         },
         ..COMMON
     },

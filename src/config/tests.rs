@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::table::{Effect, Group, OPTIONS, Reload};
+use super::tls::TlsFlags;
 use super::value::{Kind, Value};
 use super::*;
 
@@ -31,12 +32,16 @@ fn defaults_with(change: impl FnOnce(&mut Options)) -> Options {
 fn the_defaults_are_the_official_ones() {
     use std::time::Duration;
     let expected = Options {
+        tls: None,
+        tls_flags: TlsFlags::default(),
+        allow_non_tls: false,
         config_file: None,
         host: "0.0.0.0".into(),
         port: 4222,
         server_name: None,
         client_advertise: None,
         pid_file: None,
+        run_as: None,
         ports_file_dir: None,
         debug: false,
         trace: false,
@@ -65,6 +70,7 @@ fn the_defaults_are_the_official_ones() {
         no_fast_producer_stall: false,
         lame_duck_duration: Duration::from_secs(120),
         lame_duck_grace_period: Duration::from_secs(10),
+        authorization: authorization::Authorization::default(),
     };
     assert_eq!(Options::default(), expected);
     assert_eq!(run(&[]), expected);
@@ -337,7 +343,10 @@ fn warnings_come_from_flags_and_file() {
     let Ok(Command::Run { warnings, .. }) = parse(args[..5].iter().cloned(), &outside) else { panic!("it runs") };
     assert_eq!(warnings, expected);
     let checked = parse(args.into_iter(), &outside);
-    assert_eq!(checked, Ok(Command::Valid { file: "c.conf".into(), warnings: expected.to_vec() }));
+    assert_eq!(
+        checked,
+        Ok(Command::Valid { options: Box::default(), file: "c.conf".into(), warnings: expected.to_vec() })
+    );
     // Flags are not looked at when only the file is checked.
     let args = ["-t", "-c", "c.conf", "-p", "99999"].map(OsString::from);
     assert!(matches!(parse(args.into_iter(), &outside), Ok(Command::Valid { .. })));

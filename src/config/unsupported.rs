@@ -13,11 +13,10 @@ pub struct Missing {
 }
 
 const OPEN: &str = "the server would be open to everyone";
-const PLAIN: &str = "connections would not be encrypted";
 
 /// Everything that is missing, with the dangerous first.
 pub const MISSING: &[Missing] = &[
-    Missing { keys: &["authorization", "accounts", "proxies"], danger: OPEN },
+    Missing { keys: &["accounts", "proxies"], danger: OPEN },
     Missing { keys: &["operator", "operators", "roots", "root", "trusted", "trusted_keys"], danger: OPEN },
     Missing {
         keys: &[
@@ -30,9 +29,8 @@ pub const MISSING: &[Missing] = &[
         ],
         danger: OPEN,
     },
-    Missing { keys: &["no_auth_user", "default_sentinel"], danger: "every client would have the same rights" },
+    Missing { keys: &["default_sentinel"], danger: "every client would have the same rights" },
     Missing { keys: &["system_account", "system"], danger: "there would be no account apart from the others" },
-    Missing { keys: &["tls", "allow_non_tls"], danger: PLAIN },
     Missing { keys: &["gateway"], danger: "" },
     Missing { keys: &["mqtt"], danger: "" },
     Missing { keys: &["jetstream", "store_dir", "storedir", "default_js_domain"], danger: "" },

@@ -30,6 +30,8 @@ pub(super) struct Slot {
     pub(super) stamp: Stamp,
     subject: Vec<u8>,
     matched: Matched,
+    /// The permission set that was last found to allow publishing to the subject; 0 if none was.
+    permitted: u64,
 }
 
 impl Slot {
@@ -74,6 +76,17 @@ impl Cache {
     #[inline]
     pub fn matched(&self, place: u32) -> &Matched {
         &self.slots[place as usize].matched
+    }
+
+    /// True if this permission set is known to allow publishing to the subject at a place that [`place`](Self::place) gave.
+    #[inline]
+    pub fn is_permitted(&self, place: u32, permission_set: u64) -> bool {
+        self.slots[place as usize].permitted == permission_set
+    }
+
+    /// This permission set allows publishing to the subject at a place.
+    pub fn permit(&mut self, place: u32, permission_set: u64) {
+        self.slots[place as usize].permitted = permission_set;
     }
 
     /// What the searches since the last call cost, in bytes of output that take about as long.
@@ -158,6 +171,7 @@ impl Cache {
     /// there again, and it does not count as kept.
     fn pass(&mut self, interest: &Interest, account: AccountId, subject: &[u8], hash: u64) -> u32 {
         let at = self.slots.len() - 1;
+        self.slots[at].permitted = 0;
         self.cost += interest.find(account, subject, hash, self.worker, &mut self.slots[at].matched);
         at as u32
     }
@@ -169,6 +183,7 @@ impl Cache {
         slot.account = account;
         slot.hash = hash;
         slot.token_hash = interest.hash.of(subject::first_token(subject));
+        slot.permitted = 0;
         slot.subject.clear();
         slot.subject.extend_from_slice(subject);
         slot.stamp = interest.changes.stamp(hash, slot.token_hash);

@@ -252,6 +252,11 @@ impl Interest {
         self.account(account).write().sweep(route, walk, places);
     }
 
+    /// The pattern of a subscription that is at `node`.
+    pub fn pattern(&self, account: AccountId, node: NodeId) -> Vec<u8> {
+        self.account(account).index.read().unwrap_or_else(PoisonError::into_inner).subject(node)
+    }
+
     /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's. Returns what the
     /// search cost, in bytes of output that take about as long.
     pub fn find(&self, account: AccountId, subject: &[u8], hash: u64, worker: u8, out: &mut Matched) -> usize {

@@ -1,6 +1,8 @@
 //! What reaches a worker from other threads.
 
+use super::tls::Acceptor;
 use crate::broker::Mail;
+use crate::broker::auth::Verdict;
 use crate::config::Options;
 use mio::net::TcpStream;
 use mio::{Token, Waker};
@@ -21,14 +23,16 @@ pub enum Letter {
     Mail(Mail),
     /// A connection that was accepted for it.
     Connection(TcpStream, SocketAddr),
-    /// Go on with these options; to be dropped once that is so.
-    Reload(Arc<Options>, Sender<()>),
+    /// Go on with these options, and for connections that come from now on with this for TLS; to be dropped once that is so.
+    Reload(Arc<Options>, Option<Arc<Acceptor>>, Sender<()>),
     /// Close so many connections, because there are more than there may be.
     CloseSurplus(usize),
     /// The server is about to go: take no more connections and tell the clients.
     LameDuck,
     /// Send one client away. Who has none hands the letter on, so many times at most.
     SendOneAway(usize),
+    /// What came of the check of a connection's password: its key, its number, and whether it is right.
+    Checked(u32, u64, Verdict),
     /// Count this down, to show that the loop turns.
     Answer(Arc<AtomicUsize>),
     /// Close everything and end.

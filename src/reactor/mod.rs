@@ -3,12 +3,17 @@
 //! Each [`Worker`] is one thread with its own poll, sockets, timers and [`Broker`](crate::broker::Broker). A connection
 //! lives and dies on one worker.
 
+mod helper;
 mod listener;
 mod mailbox;
 mod socket;
+mod stream;
 mod timers;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+pub mod tls;
 mod worker;
 
+pub use helper::Helper;
 pub use listener::Listener;
 pub use mailbox::{Letter, Mailbox};
 pub use worker::{Clock, Worker};

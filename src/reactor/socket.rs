@@ -1,83 +1,117 @@
-//! The socket of a connection, with what is known of its readiness.
+//! The socket of a connection: plain, or with TLS between the wire and the rest.
 
+use super::stream::Stream;
+use super::tls::{Acceptor, Buffers, Session};
+use crate::broker::Secured;
 use mio::net::TcpStream;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice};
+use std::sync::Arc;
 
-/// A stream and its readiness. The poll tells of changes only, so it is kept here.
+/// A connection's bytes as the broker means them, in both directions.
 #[derive(Debug)]
 pub struct Socket {
-    stream: TcpStream,
-    /// Bytes, the end or an error may be waiting.
-    pub readable: bool,
-    /// The peer shut its side down: a short read does not mean that all was read.
-    pub ended: bool,
-    /// The last write was not taken whole.
-    pub blocked: bool,
-    /// In the worker's queue of those to read.
+    /// What is below: the stream and its readiness.
+    pub stream: Stream,
+    /// In a queue of the worker: of those to read, or of those with a handshake to go on with.
     pub queued: bool,
+    layer: Layer,
+}
+
+#[derive(Debug)]
+enum Layer {
+    Plain,
+    Tls(Box<Session>),
+}
+
+/// What a step of a handshake led to.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "tls"), allow(dead_code))]
+pub enum Step {
+    /// Nothing yet.
+    Waiting,
+    /// The client has begun: there is more to do.
+    Begun,
+    /// The client does not want TLS, and need not.
+    Plain,
+    /// Bytes of the client may be taken, and ours be sent.
+    Up(Secured),
+    /// The connection is of no use any more.
+    Failed {
+        /// Why, for the log.
+        reason: String,
+        /// Whether that is what scanners do.
+        is_probe: bool,
+    },
 }
 
 impl Socket {
-    /// A fresh connection: it may have been written to already.
-    pub fn new(stream: TcpStream) -> Self {
-        Self { stream, readable: false, ended: false, blocked: false, queued: false }
+    /// A fresh connection; with an acceptor, one that is to have TLS.
+    pub fn new(stream: TcpStream, acceptor: Option<&Arc<Acceptor>>) -> Self {
+        let layer = match acceptor {
+            Some(acceptor) => Layer::Tls(Box::new(Session::new(Arc::clone(acceptor)))),
+            None => Layer::Plain,
+        };
+        Self { stream: Stream::new(stream), queued: false, layer }
     }
 
-    /// The stream, to register it.
-    pub fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
-    }
-
-    /// Reads into `first`, then into `second`. `None` if there is nothing to read now.
-    pub fn read(&mut self, first: &mut [u8], second: &mut [u8]) -> io::Result<Option<usize>> {
-        let room = first.len() + second.len();
-        loop {
-            let result = if first.is_empty() {
-                self.stream.read(second)
-            } else {
-                self.stream.read_vectored(&mut [IoSliceMut::new(first), IoSliceMut::new(second)])
-            };
-            match result {
-                Ok(bytes) => {
-                    if bytes < room && !self.ended {
-                        self.readable = false;
-                    }
-                    return Ok(Some(bytes));
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.readable = false;
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            }
+    /// True while the peer may yet begin a handshake, or has: nothing else is to be read.
+    pub fn is_entering(&self) -> bool {
+        match &self.layer {
+            Layer::Plain => false,
+            Layer::Tls(session) => session.is_entering(),
         }
     }
 
-    /// Writes some of the slices. `None` if nothing can be written now.
-    pub fn write(&mut self, slices: &[IoSlice]) -> io::Result<Option<usize>> {
-        loop {
-            // Nearly always there is one slice, for which the system has a shorter way.
-            let result = match slices {
-                [only] => self.stream.write(only),
-                several => self.stream.write_vectored(several),
-            };
-            match result {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(bytes) => return Ok(Some(bytes)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.blocked = true;
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            }
+    /// Goes on with the handshake.
+    pub fn step(&mut self, buffers: &mut Buffers) -> Step {
+        match &mut self.layer {
+            Layer::Plain => Step::Plain,
+            Layer::Tls(session) => session.step(&mut self.stream, buffers),
+        }
+    }
+
+    /// From here on bytes are what they are on the wire.
+    pub fn go_plain(&mut self) {
+        self.layer = Layer::Plain;
+    }
+
+    /// Reads into `first`, then into `second`. `None` if there is nothing to read now.
+    #[inline]
+    pub fn read(&mut self, first: &mut [u8], second: &mut [u8], buffers: &mut Buffers) -> io::Result<Option<usize>> {
+        match &mut self.layer {
+            Layer::Plain => self.stream.read(first, second),
+            Layer::Tls(session) => session.read(&mut self.stream, first, second, buffers),
+        }
+    }
+
+    /// Writes some of the slices. `None` if nothing can be written now; then the same bytes are to be shown again.
+    #[inline]
+    pub fn write(&mut self, slices: &[IoSlice], buffers: &mut Buffers) -> io::Result<Option<usize>> {
+        match &mut self.layer {
+            Layer::Plain => self.stream.write(slices),
+            Layer::Tls(session) => session.write(&mut self.stream, slices, buffers),
+        }
+    }
+
+    /// True if something of its own is to be written, whether or not there is output.
+    #[inline]
+    pub fn owes(&self) -> bool {
+        match &self.layer {
+            Layer::Plain => false,
+            Layer::Tls(session) => session.owes(),
         }
     }
 
     /// Ends our side: the peer reads the end behind what was sent.
-    pub fn half_close(&mut self) {
-        // A peer that is gone already needs no end.
-        _ = self.stream.shutdown(std::net::Shutdown::Write);
+    pub fn half_close(&mut self, buffers: &mut Buffers) {
+        self.say_end(buffers);
+        self.stream.half_close();
+    }
+
+    /// Says that nothing more comes, where the layer has words for that.
+    pub fn say_end(&mut self, buffers: &mut Buffers) {
+        if let Layer::Tls(session) = &mut self.layer {
+            session.say_end(&mut self.stream, buffers);
+        }
     }
 }

@@ -1,12 +1,16 @@
 //! One worker: its loop, and what moves between its sockets and its broker.
 //!
 //! A turn: poll; take connections, mail and timers; read from those that are ready, each once; send the mail; write to all
-//! that have something to be written.
+//! that have something to be written; go on with a few handshakes.
 
+mod handshakes;
+
+use super::helper::Helper;
 use super::listener::Listener;
 use super::mailbox::{Letter, Mailbox};
 use super::socket::Socket;
 use super::timers::Timers;
+use super::tls::{Acceptor, Buffers};
 use crate::broker::{Action, Broker, Flushed, Reason};
 use crate::log::Log;
 use mio::net::TcpStream;
@@ -67,10 +71,16 @@ pub struct Worker {
     sockets: Vec<Option<Socket>>,
     /// Connections to read from, each at most once.
     ready: VecDeque<u32>,
+    /// Connections whose handshake can go on, each at most once.
+    entering: VecDeque<u32>,
+    /// What new connections begin TLS with; none where there is no TLS.
+    acceptor: Option<Arc<Acceptor>>,
+    tls_buffers: Buffers,
     timers: Timers,
     /// Of all workers, this one's included.
     mailboxes: Vec<Arc<Mailbox>>,
     listener: Option<Listener>,
+    helper: Arc<Helper>,
     scratch: Box<[u8]>,
     clock: Clock,
     now: u64,
@@ -93,14 +103,14 @@ impl Worker {
         Ok((poll, Arc::new(mailbox)))
     }
 
-    /// The worker with this number. One of them gets the listener.
+    /// The worker with this number; the helper knows the mailboxes of all. One of them gets the listener.
     ///
     /// # Errors
     /// If the listener cannot be registered.
     pub fn new(
         number: usize,
         poll: Poll,
-        mailboxes: Vec<Arc<Mailbox>>,
+        helper: Arc<Helper>,
         broker: Broker,
         mut listener: Option<Listener>,
         clock: Clock,
@@ -116,9 +126,13 @@ impl Worker {
             broker,
             sockets: Vec::new(),
             ready: VecDeque::new(),
+            entering: VecDeque::new(),
+            acceptor: None,
+            tls_buffers: Buffers::default(),
             timers: Timers::new(now),
-            mailboxes,
+            mailboxes: helper.mailboxes().to_vec(),
             listener,
+            helper,
             scratch: vec![0; READ_BYTES].into(),
             clock,
             now,
@@ -127,6 +141,11 @@ impl Worker {
             bytes_read: 0,
             ending: false,
         })
+    }
+
+    /// What connections that come from now on begin TLS with; none for plain ones.
+    pub fn set_acceptor(&mut self, acceptor: Option<Arc<Acceptor>>) {
+        self.acceptor = acceptor;
     }
 
     /// Works until told to shut down, and then until every connection has what waited for it, or too long.
@@ -152,6 +171,10 @@ impl Worker {
                 self.read_ready();
             }
             self.flush();
+            if !self.entering.is_empty() {
+                self.shake_hands();
+                self.flush();
+            }
             self.trim();
         }
     }
@@ -165,7 +188,7 @@ impl Worker {
 
     /// How long the poll may wait.
     fn wait(&self, throttled: bool) -> Option<Duration> {
-        let work = self.broker.has_chores() || (!throttled && !self.ready.is_empty());
+        let work = self.broker.has_chores() || !self.entering.is_empty() || (!throttled && !self.ready.is_empty());
         if !self.mailboxes[self.number].may_sleep() || work {
             return Some(Duration::ZERO);
         }
@@ -186,8 +209,8 @@ impl Worker {
                 Token(key) => {
                     let Some(Some(socket)) = self.sockets.get_mut(key) else { continue };
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
-                        socket.readable = true;
-                        socket.ended |= event.is_read_closed() || event.is_error();
+                        socket.stream.readable = true;
+                        socket.stream.ended |= event.is_read_closed() || event.is_error();
                         self.enqueue(key as u32);
                     }
                     if event.is_writable() && self.unblock(key) {
@@ -201,7 +224,7 @@ impl Worker {
     /// True if a write was waiting for this.
     fn unblock(&mut self, key: usize) -> bool {
         match &mut self.sockets[key] {
-            Some(socket) => std::mem::take(&mut socket.blocked),
+            Some(socket) => std::mem::take(&mut socket.stream.blocked),
             None => false,
         }
     }
@@ -209,10 +232,11 @@ impl Worker {
     fn enqueue(&mut self, key: u32) {
         if let Some(Some(socket)) = self.sockets.get_mut(key as usize)
             && !socket.queued
-            && (socket.readable || self.broker.has_backlog(key))
+            && (socket.stream.readable || self.broker.has_backlog(key))
         {
             socket.queued = true;
-            self.ready.push_back(key);
+            let queue = if socket.is_entering() { &mut self.entering } else { &mut self.ready };
+            queue.push_back(key);
         }
     }
 
@@ -235,9 +259,9 @@ impl Worker {
     /// Makes a connection this worker's own.
     fn adopt(&mut self, stream: TcpStream, peer: SocketAddr) {
         let key = self.broker.accept(peer) as usize;
-        let mut socket = Socket::new(stream);
+        let mut socket = Socket::new(stream, self.acceptor.as_ref());
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = self.poll.registry().register(socket.stream(), Token(key), interest);
+        let registered = self.poll.registry().register(socket.stream.source(), Token(key), interest);
         if self.sockets.len() <= key {
             self.sockets.resize_with(key + 1, || None);
         }
@@ -275,7 +299,11 @@ impl Worker {
             Letter::Mail(mail) => self.broker.receive_mail(mail),
             Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
             Letter::Connection(..) => {}
-            Letter::Reload(options, _done) => self.broker.adopt(options),
+            Letter::Checked(key, cid, verdict) => self.broker.checked(key, cid, verdict),
+            Letter::Reload(options, acceptor, _done) => {
+                self.broker.adopt(options);
+                self.acceptor = acceptor;
+            }
             Letter::CloseSurplus(count) => self.broker.close_surplus(count),
             Letter::LameDuck => {
                 self.stop_accepting();
@@ -347,16 +375,17 @@ impl Worker {
         let Some(socket) = &mut self.sockets[key as usize] else { return };
         let room = self.broker.room(key);
         let room_bytes = room.len();
-        let bytes = match socket.read(room, &mut self.scratch) {
-            Ok(None) => return,
+        let bytes = match socket.read(room, &mut self.scratch, &mut self.tls_buffers) {
+            // With TLS there may be more to read all the same.
+            Ok(None) => return self.enqueue(key),
             Ok(Some(0)) => {
-                socket.readable = false;
+                socket.stream.readable = false;
                 self.broker.end_of_input(key);
                 return self.act();
             }
             Ok(Some(bytes)) => bytes,
             Err(_) => {
-                socket.readable = false;
+                socket.stream.readable = false;
                 self.broker.broken(key, Reason::ReadError);
                 return self.act();
             }
@@ -392,7 +421,9 @@ impl Worker {
     fn flush(&mut self) {
         self.post_mail();
         while let Some(key) = self.broker.local().next_dirty() {
-            if let Some(Some(Socket { blocked: false, .. })) = self.sockets.get(key as usize) {
+            if let Some(Some(socket)) = self.sockets.get(key as usize)
+                && !socket.stream.blocked
+            {
                 self.write(key);
             }
         }
@@ -410,10 +441,10 @@ impl Worker {
     /// Writes what a connection has until all is written or the socket takes no more.
     fn write(&mut self, key: u32) {
         let Some(socket) = &mut self.sockets[key as usize] else { return };
-        while self.broker.local().has_output(key) {
+        while self.broker.local().has_output(key) || socket.owes() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let count = self.broker.local().output(key, &mut slices);
-            match socket.write(&slices[..count]) {
+            match socket.write(&slices[..count], &mut self.tls_buffers) {
                 Ok(Some(bytes)) => self.broker.local().wrote(key, bytes),
                 Ok(None) => return self.broker.local().blocked(key),
                 Err(_) => {
@@ -424,7 +455,7 @@ impl Worker {
         }
         match self.broker.local().flushed(key) {
             Flushed::Stay => {}
-            Flushed::HalfClose => socket.half_close(),
+            Flushed::HalfClose => socket.half_close(&mut self.tls_buffers),
             Flushed::Drop => self.drop_socket(key),
         }
     }
@@ -435,6 +466,7 @@ impl Worker {
             match action {
                 Action::Arm(key, at) => self.timers.set(key, at),
                 Action::Resume(key) => self.enqueue(key),
+                Action::Check(check) => self.helper.check(self.number, check),
                 Action::Drop(key) => self.drop_socket(key),
             }
         }
@@ -442,7 +474,8 @@ impl Worker {
 
     fn drop_socket(&mut self, key: u32) {
         // Closing the descriptor, of which there is only one, takes it from the poll: no call for that.
-        if self.sockets[key as usize].take().is_some() {
+        if let Some(mut socket) = self.sockets[key as usize].take() {
+            socket.say_end(&mut self.tls_buffers);
             self.timers.clear(key);
             self.broker.forget(key);
             self.mailboxes[self.number].count_out();
@@ -459,6 +492,7 @@ impl Worker {
         } else {
             self.trim_at = None;
             self.broker.trim();
+            self.tls_buffers.trim();
             crate::sys::memory::trim();
         }
     }

@@ -1,4 +1,5 @@
-//! What the main thread does while the workers work: signals, the steps of lame duck mode, and the watchdog.
+//! What the main thread does while the workers work: signals, the steps of lame duck mode, the
+//! watchdog, and new certificates.
 
 use super::Server;
 use super::watchdog::Watchdog;
@@ -29,7 +30,8 @@ impl Server {
                 return;
             }
             let look_at = watchdog.as_mut().map(|watchdog| watchdog.look(&self.mailboxes, now));
-            let deadline = [step_at, look_at].into_iter().flatten().min();
+            let renew_at = self.look_at_certificates(now);
+            let deadline = [step_at, look_at, renew_at].into_iter().flatten().min();
             if let Some(signal) = signals::wait(deadline)
                 && self.follow(signal, source, manager)
             {

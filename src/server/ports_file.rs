@@ -29,12 +29,12 @@ impl PortsFile {
         folder.join(name)
     }
 
-    /// Writes it: one line of JSON without an end. It is there whole or not at all.
+    /// Writes it, with this scheme for clients: one line of JSON without an end. It is there whole or not at all.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn write(path: PathBuf, address: SocketAddr) -> io::Result<PortsFile> {
-        let ports = Ports { nats: reachable(address).into_iter().map(|at| format!("nats://{at}")).collect() };
+    pub(super) fn write(path: PathBuf, scheme: &str, address: SocketAddr) -> io::Result<PortsFile> {
+        let ports = Ports { nats: reachable(address).into_iter().map(|at| format!("{scheme}://{at}")).collect() };
         let text = serde_json::to_vec(&ports).map_err(io::Error::from)?;
         let mut unfinished = path.clone().into_os_string();
         unfinished.push(".new");
@@ -103,12 +103,12 @@ mod tests {
         assert!(name.starts_with("midge") && name.ends_with(&format!("_{}.ports", std::process::id())), "{name}");
         let address = "127.0.0.1:4222".parse().unwrap();
         fs::write(path.with_extension("ports.new"), "left behind").unwrap();
-        let file = PortsFile::write(path.clone(), address).unwrap();
+        let file = PortsFile::write(path.clone(), "nats", address).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"nats\":[\"nats://127.0.0.1:4222\"]}");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         drop(file);
         assert!(!path.exists());
         fs::remove_dir(&folder).unwrap();
-        assert_eq!(PortsFile::write(path, address).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(PortsFile::write(path, "nats", address).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

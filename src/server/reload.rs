@@ -1,10 +1,12 @@
 //! Other options for the running server: read and checked whole, then applied at once or not at all.
 
 use super::Server;
+use super::certificates::Watch;
 use crate::config::reload::{self, Change};
 use crate::config::{self, Options, Source};
 use crate::log::{Opened, Settings};
 use crate::reactor::Letter;
+use crate::reactor::tls::Acceptor;
 use crate::sys::{error_text, pid_file};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -16,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A reload that can no longer fail.
 struct Plan {
     options: Options,
+    acceptor: Option<Arc<Acceptor>>,
+    watch: Watch,
     warnings: Vec<String>,
     changes: Vec<Change>,
     /// Where the log goes from now on, if that changes.
@@ -39,6 +43,9 @@ impl Server {
     fn plan(&self, source: &Source) -> Result<Plan, String> {
         let (options, warnings) = source.read_again(&config::SYSTEM)?;
         let changes = reload::changes(&self.options, &options)?;
+        // The files may have changed even where the options have not.
+        let watch = Watch::of(&options);
+        let acceptor = Acceptor::build(&options)?;
         let (before, after) = (self.options.log_settings(), options.log_settings());
         let opened = if after.writes_like(&before) { None } else { Some(open_log(&after)?) };
         if let Some(path) = options.pid_file.as_ref().filter(|_| changes.iter().any(|change| change.is_of("pid_file")))
@@ -46,14 +53,21 @@ impl Server {
             let failed = |error| format!("could not write pidfile: open {}: {}", path.display(), error_text(&error));
             pid_file::write(path).map_err(failed)?;
         }
-        Ok(Plan { options, warnings, changes, opened })
+        Ok(Plan { options, acceptor, watch, warnings, changes, opened })
     }
 
     fn apply(&mut self, plan: Plan) {
-        let Plan { options, warnings, changes, opened } = plan;
+        let Plan { options, acceptor, watch, warnings, changes, opened } = plan;
+        let had_tls = self.acceptor.is_some();
+        // Kept until the workers have let go of them: with very many users it takes long to forget them.
+        let _before = (Arc::clone(&self.options), self.shared.auth(&self.options));
         self.options = Arc::new(options);
+        self.acceptor = acceptor;
+        self.watch = watch;
         let log = self.shared.log.clone();
         warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
+        // Made here, and not by the first worker that asks for it.
+        self.shared.auth(&self.options);
         // Before the workers, which look whether there is anything to trace.
         let Settings { debug, trace, .. } = self.options.log_settings();
         log.set_debug(debug);
@@ -67,6 +81,11 @@ impl Server {
         if is_changed("max_connections") {
             self.close_surplus();
         }
+        match (had_tls, &self.acceptor) {
+            (_, Some(_)) => log.info(format_args!("Reloaded: tls = enabled")),
+            (true, None) => log.info(format_args!("Reloaded: tls = disabled")),
+            (false, None) => {}
+        }
         for change in &changes {
             log.info(format_args!("Reloaded: {change}"));
         }
@@ -76,11 +95,12 @@ impl Server {
         log.info(format_args!("Reloaded server configuration"));
     }
 
-    /// Gives every worker the options.
-    fn tell_workers(&self) {
+    /// Gives every worker the options, and what TLS begins with.
+    pub(super) fn tell_workers(&self) {
         let (done, all_done) = mpsc::channel();
         for mailbox in &self.mailboxes {
-            mailbox.post(Letter::Reload(Arc::clone(&self.options), done.clone()));
+            let (options, acceptor) = (Arc::clone(&self.options), self.acceptor.clone());
+            mailbox.post(Letter::Reload(options, acceptor, done.clone()));
         }
         drop(done);
         // Nothing is ever sent: the wait ends when the last worker has dropped its end.

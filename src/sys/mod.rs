@@ -10,6 +10,8 @@ pub mod limits;
 pub mod memory;
 pub mod passed;
 pub mod pid_file;
+pub mod priority;
+pub mod privileges;
 pub mod processes;
 pub mod random;
 pub mod service;
@@ -25,8 +27,31 @@ pub fn is_terminal(stream: &impl IsTerminal) -> bool {
     stream.is_terminal()
 }
 
-/// What the system calls an error, worded as Go programs word it: `address already in use`.
+/// The errors that a C library other than glibc (musl) words in its own way, as they are called everywhere else.
+const ERROR_TEXTS: [(i32, &str); 15] = [
+    (libc::EADDRINUSE, "address already in use"),
+    (libc::EADDRNOTAVAIL, "cannot assign requested address"),
+    (libc::EDQUOT, "disk quota exceeded"),
+    (libc::EHOSTUNREACH, "no route to host"),
+    (libc::EIO, "input/output error"),
+    (libc::ELOOP, "too many levels of symbolic links"),
+    (libc::EMFILE, "too many open files"),
+    (libc::EMSGSIZE, "message too long"),
+    (libc::ENAMETOOLONG, "file name too long"),
+    (libc::ENETUNREACH, "network is unreachable"),
+    (libc::ENOMEM, "cannot allocate memory"),
+    (libc::ENOTCONN, "transport endpoint is not connected"),
+    (libc::ENOTSOCK, "socket operation on non-socket"),
+    (libc::ETIMEDOUT, "connection timed out"),
+    (libc::EXDEV, "invalid cross-device link"),
+];
+
+/// What the system calls an error, worded as Go programs word it: `address already in use`. It is the same whatever C
+/// library midge was built with.
 pub fn error_text(error: &io::Error) -> String {
+    if let Some((_, text)) = ERROR_TEXTS.iter().find(|(code, _)| error.raw_os_error() == Some(*code)) {
+        return (*text).to_owned();
+    }
     let text = error.to_string();
     let text = text.split(" (os error ").next().unwrap_or_default();
     let mut chars = text.chars();
@@ -75,5 +100,10 @@ mod tests {
     fn errors_are_worded_like_gos() {
         assert_eq!(error_text(&io::Error::from_raw_os_error(libc::EADDRINUSE)), "address already in use");
         assert_eq!(error_text(&io::Error::other("Odd")), "odd");
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        for (code, text) in super::ERROR_TEXTS {
+            let error = io::Error::from_raw_os_error(code).to_string();
+            assert_eq!(error.to_lowercase(), format!("{text} (os error {code})"));
+        }
     }
 }

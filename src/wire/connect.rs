@@ -3,6 +3,7 @@
 //! Decoding is as tolerant as Go's: unknown keys are ignored, keys match in any case, `null` leaves what was there, and
 //! so on; a wrong type or broken JSON is an error.
 
+use super::Secret;
 use super::json::{self, Document, set};
 use serde::de::{IgnoredAny, MapAccess};
 
@@ -32,6 +33,31 @@ pub struct Connect {
     pub account: String,
     /// Obsolete; refused if true.
     pub new_account: bool,
+    /// Who the client says it is, and its proof.
+    pub credentials: Credentials,
+}
+
+/// Who a client says it is, and its proof. What is not given is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// The name of a user.
+    pub user: String,
+    /// The password of that user.
+    pub password: Secret,
+    /// The token that all clients share.
+    pub token: Secret,
+    /// The public key of a user.
+    pub nkey: String,
+    /// That user's signature of the nonce.
+    pub signature: Secret,
+}
+
+impl Credentials {
+    /// True if nothing is given that could be looked at.
+    pub fn are_absent(&self) -> bool {
+        let Self { user, password, token, nkey, .. } = self;
+        user.is_empty() && password.is_empty() && token.is_empty() && nkey.is_empty()
+    }
 }
 
 impl Default for Connect {
@@ -49,6 +75,7 @@ impl Default for Connect {
             version: String::new(),
             account: String::new(),
             new_account: false,
+            credentials: Credentials::default(),
         }
     }
 }
@@ -79,7 +106,12 @@ impl Document for Connect {
             "account" => set(&mut self.account, map),
             "new_account" => set(&mut self.new_account, map),
             "tls_required" => map.next_value::<Option<bool>>().map(drop),
-            "auth_token" | "user" | "pass" | "nkey" | "sig" | "jwt" => map.next_value::<Option<String>>().map(drop),
+            "user" => set(&mut self.credentials.user, map),
+            "pass" => set(&mut self.credentials.password, map),
+            "auth_token" => set(&mut self.credentials.token, map),
+            "nkey" => set(&mut self.credentials.nkey, map),
+            "sig" => set(&mut self.credentials.signature, map),
+            "jwt" => map.next_value::<Option<String>>().map(drop),
             _ => map.next_value::<IgnoredAny>().map(drop),
         }
     }
@@ -150,6 +182,17 @@ mod tests {
         ] {
             assert!(Connect::default().decode(document.as_bytes()).is_err(), "{document}");
         }
+    }
+
+    #[test]
+    fn credentials_are_read_and_do_not_show() {
+        let connect =
+            decoded("{\"user\":\"u\",\"pass\":\"s3cret\",\"auth_token\":\"t0ken\",\"nkey\":\"UX\",\"sig\":\"s1g\"}");
+        let Credentials { user, password, token, nkey, signature } = &connect.credentials;
+        let secrets = [password, token, signature].map(Secret::reveal);
+        assert_eq!((user.as_str(), nkey.as_str(), secrets), ("u", "UX", ["s3cret", "t0ken", "s1g"]));
+        let shown = format!("{connect:?}");
+        assert!(!["s3cret", "t0ken", "s1g"].iter().any(|secret| shown.contains(secret)), "{shown}");
     }
 
     #[test]

@@ -20,8 +20,12 @@ pub enum ProtocolError<'a> {
     NoRespondersWithoutHeaders,
     /// Bad or obsolete credentials.
     Authorization,
+    /// The client took too long to say who it is.
+    AuthenticationTimeout,
     /// The server has `max_connections` clients.
     Connections,
+    /// There were `tls.connection_rate_limit` connections in this second.
+    Throttled,
     /// The connection has `max_subscriptions` subscriptions.
     Subscriptions,
     /// SUB with an empty token or a `>` that is not last.
@@ -34,8 +38,11 @@ pub enum ProtocolError<'a> {
     PublishPermission(&'a [u8]),
     /// Publishing with this reply subject is not allowed.
     ReplyPermission(&'a [u8]),
-    /// Subscribing to this subject (as a member of this queue group) is not allowed.
-    QueuePermission(&'a [u8], &'a [u8]),
+    /// Subscribing to this subject, as a member of this queue group unless it is empty, is not allowed.
+    SubscriptionPermission(&'a [u8], &'a [u8]),
+    /// Having subscribed to this subject, as a member of this queue group unless it is empty, is no longer allowed; this was
+    /// the subscription.
+    SubscriptionRemoved(&'a [u8], &'a [u8], &'a [u8]),
     /// The subscription's subject has more tokens than `max_sub_tokens`.
     Tokens(&'a [u8]),
 }
@@ -51,7 +58,9 @@ impl ProtocolError<'_> {
             ClientProtocol => "invalid client protocol",
             NoRespondersWithoutHeaders => "no responders requires headers support",
             Authorization => "Authorization Violation",
+            AuthenticationTimeout => "Authentication Timeout",
             Connections => "maximum connections exceeded",
+            Throttled => "Connection throttling is active. Please try again later.",
             Subscriptions => "maximum subscriptions exceeded",
             Subject => "Invalid Subject",
             PublishSubject => "Invalid Publish Subject",
@@ -62,13 +71,20 @@ impl ProtocolError<'_> {
             ReplyPermission(reply) => {
                 return format!("Permissions Violation for Publish with Reply of {}", quoted(reply)).into();
             }
-            QueuePermission(subject, queue) => {
+            SubscriptionPermission(subject, b"") => {
+                return format!("Permissions Violation for Subscription to {}", quoted(subject)).into();
+            }
+            SubscriptionPermission(subject, queue) => {
                 return format!(
                     "Permissions Violation for Subscription to {} using queue {}",
                     quoted(subject),
                     quoted(queue)
                 )
                 .into();
+            }
+            SubscriptionRemoved(subject, queue, sid) => {
+                let refused = SubscriptionPermission(subject, queue).text();
+                return format!("{refused} (sid {})", quoted(sid)).into();
             }
             Tokens(subject) => {
                 return format!("Permissions Violation for Subscription to {}, too many tokens", quoted(subject))
@@ -146,7 +162,15 @@ mod tests {
     fn lines_are_single_quoted() {
         assert_eq!(ProtocolError::Stale.line(), b"-ERR 'Stale Connection'\r\n");
         assert_eq!(
-            ProtocolError::QueuePermission(b"a.b", b"_sys_").text(),
+            ProtocolError::SubscriptionPermission(b"a.b", b"").text(),
+            "Permissions Violation for Subscription to \"a.b\""
+        );
+        assert_eq!(
+            ProtocolError::SubscriptionRemoved(b"a", b"q", b"7").text(),
+            "Permissions Violation for Subscription to \"a\" using queue \"q\" (sid \"7\")"
+        );
+        assert_eq!(
+            ProtocolError::SubscriptionPermission(b"a.b", b"_sys_").text(),
             "Permissions Violation for Subscription to \"a.b\" using queue \"_sys_\""
         );
     }

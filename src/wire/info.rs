@@ -22,12 +22,27 @@ pub struct Info<'a> {
     pub port: u16,
     /// HPUB and HMSG are understood.
     pub headers: bool,
+    /// The client has to say who it is.
+    #[serde(skip_serializing_if = "is_false")]
+    pub auth_required: bool,
+    /// The client is to begin a TLS handshake now.
+    #[serde(skip_serializing_if = "is_false")]
+    pub tls_required: bool,
+    /// It must have a certificate for that.
+    #[serde(skip_serializing_if = "is_false")]
+    pub tls_verify: bool,
+    /// The client may begin a TLS handshake, and need not.
+    #[serde(skip_serializing_if = "is_false")]
+    pub tls_available: bool,
     /// Bytes a message of this connection may have.
     pub max_payload: usize,
     /// The connection's number.
     pub client_id: u64,
     /// The peer's address without brackets.
     pub client_ip: &'a str,
+    /// What a user with an nkey is to sign; only in the first INFO.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<&'a str>,
     /// The server is about to go: clients are to find another one.
     #[serde(skip_serializing_if = "is_false")]
     pub ldm: bool,
@@ -72,9 +87,14 @@ mod tests {
             host: "0.0.0.0",
             port: 4222,
             headers: true,
+            auth_required: false,
+            tls_required: false,
+            tls_verify: false,
+            tls_available: false,
             max_payload: 1_048_576,
             client_id: 5,
             client_ip: "::1",
+            nonce: None,
             ldm: false,
             connect_info: false,
             remote_account: None,
@@ -87,6 +107,14 @@ mod tests {
         );
         let last = Info { ldm: true, ..first.clone() };
         assert!(last.line().ends_with(b"\"client_ip\":\"::1\",\"ldm\":true} \r\n"));
+        let secure = Info { tls_required: true, tls_verify: true, tls_available: true, ..first.clone() };
+        let shown = String::from_utf8(secure.line()).unwrap();
+        let order = "\"headers\":true,\"tls_required\":true,\"tls_verify\":true,\"tls_available\":true,\"max_payload\"";
+        assert!(shown.contains(order), "{shown}");
+        let asked = Info { auth_required: true, nonce: Some("bm9uY2U"), ..first.clone() };
+        let asked = String::from_utf8(asked.line()).unwrap();
+        assert!(asked.contains("\"headers\":true,\"auth_required\":true,\"max_payload\""), "{asked}");
+        assert!(asked.ends_with("\"client_ip\":\"::1\",\"nonce\":\"bm9uY2U\"} \r\n"), "{asked}");
         let answer = Info { connect_info: true, remote_account: Some("$G"), ..first };
         assert!(answer.line().ends_with(b"\"connect_info\":true,\"remote_account\":\"$G\"} \r\n"));
     }

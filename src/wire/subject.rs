@@ -59,6 +59,36 @@ pub fn matches(pattern: &[u8], subject: &[u8]) -> bool {
     literal.next().is_none()
 }
 
+/// Whether every subject that `pattern` matches is also matched by `wider`. Both must be valid for SUB.
+pub fn is_subset(pattern: &[u8], wider: &[u8]) -> bool {
+    let mut narrow = tokens(pattern);
+    for want in tokens(wider) {
+        let Some(token) = narrow.next() else { return false };
+        match want {
+            b">" => return true,
+            b"*" if token != b">" => {}
+            _ if want != token || token == b">" => return false,
+            _ => {}
+        }
+    }
+    narrow.next().is_none()
+}
+
+/// Whether there is a subject that both patterns match. Both must be valid for SUB.
+pub fn overlap(one: &[u8], other: &[u8]) -> bool {
+    let (mut one, mut other) = (tokens(one), tokens(other));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (None, _) | (_, None) => return false,
+            (Some(b">"), _) | (_, Some(b">")) => return true,
+            (Some(b"*"), _) | (_, Some(b"*")) => {}
+            (Some(token), Some(same)) if token == same => {}
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +128,37 @@ mod tests {
             ("a>", "a>", true),
         ] {
             assert_eq!(matches(pattern.as_bytes(), subject.as_bytes()), want, "{pattern} {subject}");
+        }
+    }
+
+    /// All patterns or subjects of up to so many tokens out of few.
+    fn all(tokens: &[&str], count: usize) -> Vec<String> {
+        let mut all: Vec<String> = tokens.iter().map(|token| token.to_string()).collect();
+        for _ in 1..count {
+            let longer = all.iter().flat_map(|front| tokens.iter().map(move |token| format!("{front}.{token}")));
+            all.extend(longer.collect::<Vec<_>>());
+        }
+        all.sort();
+        all.dedup();
+        all.retain(|pattern| is_valid_subscription(pattern.as_bytes()));
+        all
+    }
+
+    #[test]
+    fn relations_of_patterns_are_those_of_the_subjects_they_match() {
+        // One token more than the patterns name, and longer than they are.
+        let subjects = all(&["a", "b", "c"], 4);
+        let patterns = all(&["a", "b", "*", ">"], 3);
+        for one in &patterns {
+            for other in &patterns {
+                let (one, other) = (one.as_bytes(), other.as_bytes());
+                let mut both = subjects.iter().filter(|subject| matches(one, subject.as_bytes()));
+                let is_subset_naive = both.clone().all(|subject| matches(other, subject.as_bytes()));
+                let overlap_naive = both.any(|subject| matches(other, subject.as_bytes()));
+                let shown = format!("{} {}", one.escape_ascii(), other.escape_ascii());
+                assert_eq!(overlap(one, other), overlap_naive, "{shown}");
+                assert_eq!(is_subset(one, other), is_subset_naive, "{shown}");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod authorization;
 mod bystanders;
 mod churn;
 mod descriptors;
@@ -19,6 +20,7 @@ mod orders;
 mod peer;
 mod random;
 mod reload;
+mod run_as;
 mod scratch;
 mod service;
 mod slow;

@@ -147,6 +147,19 @@ const STEPS: &[(&str, &[&str])] = &[
     ),
     ("logtime: true, pid_file: \"FOLDER/pid\"", &["[INF] Reloaded: logtime = true"]),
     ("max_connections: 3, pid_file: \"FOLDER/pid\"", &["[INF] Reloaded: max_connections = 3"]),
+    (
+        "max_connections: 3, pid_file: \"FOLDER/pid\", authorization { token: t }",
+        &["[INF] Reloaded: authorization token"],
+    ),
+    (
+        "max_connections: 3, pid_file: \"FOLDER/pid\", authorization { user: u, password: p, timeout: 3 }",
+        &[
+            "[INF] Reloaded: authorization password",
+            "[INF] Reloaded: authorization timeout = 3",
+            "[INF] Reloaded: authorization token",
+            "[INF] Reloaded: authorization username",
+        ],
+    ),
 ];
 
 /// Plays the steps and compares.

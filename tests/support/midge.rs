@@ -1,10 +1,11 @@
 //! midge in this process, through its library.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use midge::config::Options;
+use midge::config::{Options, Outside, file};
 use midge::log::Log;
 use midge::server::{Server, StartError};
 
@@ -32,8 +33,15 @@ impl Midge {
     /// The same with a log.
     pub fn start_logged(workers: usize, settings: &Settings, log: Log) -> Result<Midge, StartError> {
         let defaults = Options { host: "127.0.0.1".to_string(), port: 0, workers, ..Options::default() };
-        let options = settings.list().iter().fold(defaults, set);
+        let mut options = settings.list().iter().fold(defaults, set);
+        read_lines(settings.lines(), &mut options);
         Ok(Midge { server: Server::start(options, log)? })
+    }
+
+    /// Starts a server with these options, but for host, port and workers.
+    pub fn start_with(workers: usize, options: Options) -> Result<Midge, StartError> {
+        let options = Options { host: "127.0.0.1".to_string(), port: 0, workers, ..options };
+        Ok(Midge { server: Server::start(options, Log::quiet())? })
     }
 
     /// Enters lame duck mode and goes through with it in a thread of its own, up to the shutdown.
@@ -60,6 +68,15 @@ impl Midge {
             assert!(Instant::now() < deadline, "{} connections, not {most}", self.server.shared().connections());
             thread::sleep(LOOK);
         }
+    }
+}
+
+/// Puts lines of a configuration file into the options.
+fn read_lines(lines: &str, options: &mut Options) {
+    if !lines.is_empty() {
+        let outside = Outside { variable: &|_| None, file: &|_| Ok(lines.as_bytes().to_vec()) };
+        file::read(Path::new("test.conf"), options, &outside).unwrap();
+        options.check().unwrap();
     }
 }
 

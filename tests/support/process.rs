@@ -288,7 +288,7 @@ fn end_of(command: &mut Command) -> Output {
 
 /// midge on a free port of the loopback interface; `args` may say otherwise.
 fn command(args: &[&str]) -> Command {
-    command_of(Path::new(env!("CARGO_BIN_EXE_midge")), args)
+    command_of(&super::midge_path(), args)
 }
 
 fn command_of(program: &Path, args: &[&str]) -> Command {
@@ -310,7 +310,8 @@ fn passing(args: &[&str]) -> Command {
 fn limited(limit: &str, args: &[&str]) -> Command {
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(format!("ulimit {limit}; exec \"$0\" \"$@\""));
-    shell.args([env!("CARGO_BIN_EXE_midge"), "-a", "127.0.0.1", "-p", "-1"]).args(args);
+    let midge = command(args);
+    shell.arg(midge.get_program()).args(midge.get_args());
     shell
 }
 

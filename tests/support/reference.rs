@@ -1,4 +1,4 @@
-//! The official server as a child process.
+//! The official server as a child process, or another program that is started and configured like it.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
@@ -10,7 +10,7 @@ use std::thread;
 
 use super::Settings;
 
-/// A running official server. It is killed when this is dropped.
+/// A running server. It is killed when this is dropped.
 pub struct Reference {
     child: Child,
     config_path: PathBuf,
@@ -20,12 +20,18 @@ pub struct Reference {
 impl Reference {
     /// Starts `program` on a free port of the loopback interface and waits until it listens.
     pub fn start(program: &Path, settings: &Settings) -> io::Result<Reference> {
+        Self::start_with(program, &[], settings)
+    }
+
+    /// The same with flags beside the settings.
+    pub fn start_with(program: &Path, args: &[&str], settings: &Settings) -> io::Result<Reference> {
         let config_path = config_path();
         let config = format!("listen: \"127.0.0.1:-1\"\n{}", settings.config_file());
         fs::write(&config_path, config)?;
         let mut child = Command::new(program)
             .arg("-c")
             .arg(&config_path)
+            .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

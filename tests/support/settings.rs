@@ -37,6 +37,8 @@ pub enum Value {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     list: Vec<(&'static str, Value)>,
+    /// Further lines of a configuration file.
+    lines: String,
 }
 
 impl Settings {
@@ -53,7 +55,18 @@ impl Settings {
             };
             list.push((*name, value.ok_or_else(|| format!("bad value: {word}"))?));
         }
-        Ok(Settings { list })
+        Ok(Settings { list, lines: String::new() })
+    }
+
+    /// Adds a line of a configuration file.
+    pub fn add_line(&mut self, line: &str) {
+        self.lines.push_str(line);
+        self.lines.push('\n');
+    }
+
+    /// The lines of a configuration file that were added.
+    pub fn lines(&self) -> &str {
+        &self.lines
     }
 
     /// The value of one setting, if it was given.
@@ -72,7 +85,7 @@ impl Settings {
             Value::Count(count) => format!("{name}: {count}\n"),
             Value::Span(span) => format!("{name}: \"{}ms\"\n", span.as_millis()),
         };
-        self.list.iter().map(line).collect()
+        self.list.iter().map(line).collect::<String>() + &self.lines
     }
 }
 

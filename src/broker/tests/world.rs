@@ -1,6 +1,7 @@
 //! What the reactor is to its brokers, in one thread and without sockets: every step that a worker does by itself is a
 //! call here, so that a test can put them in any order that several workers could have.
 
+use crate::broker::auth::Check;
 use crate::broker::mail::Recipients;
 use crate::broker::{Action, Broker, Flushed, Identity, Mail, Reason, Shared};
 use crate::config::Options;
@@ -96,6 +97,8 @@ pub struct World {
     keys: Vec<BTreeMap<u32, usize>>,
     mailboxes: Vec<VecDeque<Mail>>,
     timers: BTreeMap<(usize, u32), u64>,
+    /// Passwords that the brokers want checked.
+    pub checks: Vec<(usize, Box<Check>)>,
     pub now: u64,
     /// What happened since the last look.
     pub turns: Vec<Turn>,
@@ -118,6 +121,7 @@ impl World {
             keys: vec![BTreeMap::new(); workers],
             mailboxes: (0..workers).map(|_| VecDeque::new()).collect(),
             timers: BTreeMap::new(),
+            checks: Vec::new(),
             now: 0,
             turns: Vec::new(),
             options,
@@ -344,6 +348,7 @@ impl World {
                     }
                 }
                 Action::Drop(key) => self.drop_socket(self.keys[worker][&key]),
+                Action::Check(check) => self.checks.push((worker, check)),
             }
         }
     }
@@ -354,6 +359,16 @@ impl World {
         self.keys[worker].remove(&key);
         self.timers.remove(&(worker, key));
         self.brokers[worker].forget(key);
+    }
+
+    /// The first password that waits is checked; false if none does.
+    pub fn check(&mut self) -> bool {
+        if self.checks.is_empty() {
+            return false;
+        }
+        let (worker, check) = self.checks.remove(0);
+        self.order(worker, |broker| broker.checked(check.key, check.cid, check.run()));
+        true
     }
 
     /// The clock goes on, and timers whose time has come go off.

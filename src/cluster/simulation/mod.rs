@@ -561,7 +561,8 @@ fn play(seed: u64) -> u64 {
             world.start(node);
         }
     }
-    world.run_until(TROUBLE_MS + HEALING_MS - 2000);
+    // Long enough before the end for the last turn of each to be over.
+    world.run_until(TROUBLE_MS + HEALING_MS - 6000);
     world.turn_max = None;
     world.run_until(TROUBLE_MS + HEALING_MS);
     world.check();

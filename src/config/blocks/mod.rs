@@ -8,6 +8,10 @@
 //!
 //! Everything that is wrong is told at once, each with its place; a key that is only there as a variable is no error.
 
+mod authorization;
+mod permissions;
+mod tls;
+
 use super::convert;
 use super::lang::{Data, Entry, Item, Map, Place};
 use super::options::Options;
@@ -16,10 +20,24 @@ use super::value::{Kind, Value};
 use crate::log::Quoted;
 
 /// The blocks at the top of the file, and what else there has a shape of its own.
-pub const TOP: Block<Options> = Block { keys: &[], unknown: unknown_field };
+pub const TOP: Block<Options> = Block {
+    keys: &[
+        Key { names: &["authorization"], takes: Takes::Data("Map", authorization::read) },
+        Key { names: &["tls"], takes: Takes::Data("Map", tls::read) },
+    ],
+    unknown: unknown_field,
+};
 
 /// The sections of the man page about keys in blocks.
-pub const DESCRIBED: &[Section] = &[];
+pub const DESCRIBED: &[Section] = &[
+    Section { title: "Blocks", keys: || TOP.described() },
+    Section { title: "Keys of tls", keys: tls::described },
+    Section { title: "Keys of authorization", keys: || authorization::AUTHORIZATION.described() },
+    Section { title: "Keys of a user", keys: || authorization::USER.described() },
+    Section { title: "Keys of permissions", keys: || permissions::PERMISSIONS.described() },
+    Section { title: "Keys of publish and subscribe", keys: || permissions::SUBSCRIBE.described() },
+    Section { title: "Keys of allow_responses", keys: || permissions::RESPONSES.described() },
+];
 
 /// The keys of a map that fill a `T`.
 pub struct Block<T: 'static> {
@@ -136,5 +154,7 @@ pub fn unknown_field(key: Quoted) -> String {
     format!("unknown field {key}")
 }
 
+#[cfg(test)]
+mod auth_tests;
 #[cfg(test)]
 mod tests;

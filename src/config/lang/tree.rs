@@ -116,9 +116,12 @@ pub struct Entry {
 pub struct Map {
     /// None where an entry was replaced by a later one.
     slots: Vec<Option<Entry>>,
-    /// The slot of each key.
+    /// The slot of each key, once there are too many to look at all of them.
     index: HashMap<String, usize>,
 }
+
+/// Entries from which on a map has an index. Most maps are small, and of some kinds there may be very many in a file.
+const INDEX_MIN: usize = 16;
 
 impl Map {
     /// The entries in the order of the file.
@@ -128,22 +131,37 @@ impl Map {
 
     /// The entry with exactly this key.
     pub fn get(&self, key: &str) -> Option<&Entry> {
-        self.index.get(key).and_then(|&slot| self.slots[slot].as_ref())
+        self.slot(key).and_then(|slot| self.slots[slot].as_ref())
+    }
+
+    fn slot(&self, key: &str) -> Option<usize> {
+        if self.index.is_empty() {
+            return self.slots.iter().position(|entry| entry.as_ref().is_some_and(|entry| entry.key == key));
+        }
+        self.index.get(key).copied()
     }
 
     /// Puts an entry behind the others, in place of an earlier one with the same key.
     pub(super) fn insert(&mut self, mut entry: Entry) {
-        if let Some(slot) = self.index.insert(entry.key.clone(), self.slots.len())
+        if let Some(slot) = self.slot(&entry.key)
             && let Some(earlier) = self.slots[slot].take()
         {
             entry.is_used |= earlier.is_used;
+        }
+        let at = self.slots.len();
+        if !self.index.is_empty() {
+            self.index.insert(entry.key.clone(), at);
+        } else if at >= INDEX_MIN {
+            let there = self.slots.iter().enumerate();
+            let there = there.filter_map(|(slot, entry)| Some((entry.as_ref()?.key.clone(), slot)));
+            self.index = there.chain([(entry.key.clone(), at)]).collect();
         }
         self.slots.push(Some(entry));
     }
 
     /// The value that a variable of this name stands for; its entry counts as used from now on.
     pub(super) fn refer(&mut self, name: &str) -> Option<&Data> {
-        let &slot = self.index.get(name)?;
+        let slot = self.slot(name)?;
         let entry = self.slots[slot].as_mut()?;
         entry.is_used = true;
         Some(&entry.data)

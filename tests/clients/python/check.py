@@ -1,9 +1,10 @@
-"""Checks a server with nats-py: check.py nats://host:port
+"""Checks a server with nats-py: check.py nats://host:port [certificate of its authority]
 
 Prints the name of each check and `ok`, and stops with a non-zero status at the first that fails.
 """
 
 import asyncio
+import ssl
 import sys
 import time
 
@@ -20,8 +21,9 @@ NO_RESPONDERS_DEADLINE = 2
 class Checks:
     """The checks, and the connections they share."""
 
-    def __init__(self, url):
+    def __init__(self, url, authority):
         self.url = url
+        self.tls = ssl.create_default_context(cafile=authority) if authority else None
         self.troubles = []
         self.main = None
 
@@ -40,6 +42,7 @@ class Checks:
             error_cb=on_error,
             disconnected_cb=on_disconnect,
             connect_timeout=DEADLINE,
+            tls=self.tls,
             **options,
         )
 
@@ -249,8 +252,8 @@ async def taken(sub, count):
     return [msg.subject for msg in messages]
 
 
-async def main(url):
-    checks = Checks(url)
+async def main(url, authority=None):
+    checks = Checks(url, authority)
     for name in [
         "connect",
         "publish_subscribe",
@@ -272,6 +275,6 @@ async def main(url):
         print("ok", flush=True)
 
 
-if len(sys.argv) != 2:
-    sys.exit("usage: check.py nats://host:port")
-asyncio.run(main(sys.argv[1]))
+if len(sys.argv) not in (2, 3):
+    sys.exit("usage: check.py nats://host:port [authority.pem]")
+asyncio.run(main(*sys.argv[1:]))

@@ -29,6 +29,8 @@ pub struct Manners {
     pub max_payload: usize,
     /// True when a server's PING is a step of the transcript rather than noise.
     pub pings_stated: bool,
+    /// True when the server may ask clients who they are.
+    pub may_ask: bool,
     /// True when a reset is as good as an orderly close.
     pub reset_allowed: bool,
 }
@@ -277,8 +279,9 @@ impl Peer {
             ("client_id, one for good", id > 0 && id == self.client_id),
             ("client_ip 127.0.0.1", text("client_ip") == "127.0.0.1"),
         ];
-        let never = ["auth_required", "tls_required", "tls_available", "tls_verify", "nonce"];
-        let never = never.into_iter().chain(["jetstream", "cluster", "connect_urls", "ip"]);
+        let asking = ["auth_required", "nonce"].into_iter().filter(|_| !self.manners.may_ask);
+        let never = ["tls_required", "tls_available", "tls_verify", "jetstream", "cluster", "connect_urls", "ip"];
+        let never = asking.chain(never);
         let mut absent = never.chain(conditions.absent.iter().map(String::as_str));
         if let Some((rule, _)) = always.iter().find(|(_, holds)| !holds) {
             return Some(format!("INFO with {rule}"));

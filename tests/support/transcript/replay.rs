@@ -55,6 +55,7 @@ pub fn replay(script: &Script, case: &Case, mode: Mode, stage: Stage) -> Result<
     let manners = Manners {
         max_payload,
         pings_stated: script.pings_stated,
+        may_ask: !script.settings.lines().is_empty(),
         // Bytes that arrive long after the server gave up may be answered with a reset.
         reset_allowed: stage.resets || pieces,
     };
@@ -71,7 +72,7 @@ pub fn replay(script: &Script, case: &Case, mode: Mode, stage: Stage) -> Result<
         })
     };
     if pieces {
-        game.open_probes().map_err(|mismatch| failure((case.steps[0].line, 0, mismatch)))?;
+        game.open_probes(script.probe.as_deref()).map_err(|mismatch| failure((case.steps[0].line, 0, mismatch)))?;
     }
     let mut last_line = 0;
     for task in plan(case, mode) {
@@ -102,10 +103,13 @@ struct Game {
 
 impl Game {
     /// Connects what [`Game::write`] uses between pieces.
-    fn open_probes(&mut self) -> Result<(), Mismatch> {
+    fn open_probes(&mut self, first: Option<&[u8]>) -> Result<(), Mismatch> {
         for _ in 0..self.stage.probes {
             let manners = Manners { pings_stated: false, ..self.manners };
-            let probe = Peer::open(self.stage.address, manners, &Document::default())?;
+            let mut probe = Peer::open(self.stage.address, manners, &Document::default())?;
+            if let Some(first) = first {
+                probe.write(first);
+            }
             self.probes.push(probe);
         }
         Ok(())

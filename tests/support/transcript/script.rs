@@ -14,10 +14,14 @@ pub struct Script {
     pub settings: Settings,
     /// True when the official server is known to answer differently.
     pub midge_only: bool,
+    /// True when it is only so among the connections of one worker.
+    pub one_worker: bool,
     /// True when time matters: the cases are only played as written.
     pub whole_only: bool,
     /// True when the file states every PING the server sends; otherwise they are ignored.
     pub pings_stated: bool,
+    /// What the connections say first that are asked for a PONG between pieces, where that is not enough.
+    pub probe: Option<Vec<u8>>,
     /// The cases, in the order of the file.
     pub cases: Vec<Case>,
 }
@@ -90,8 +94,10 @@ pub fn parse(name: &str, content: &str) -> Result<Script, String> {
         name: name.to_string(),
         settings: Settings::default(),
         midge_only: false,
+        one_worker: false,
         whole_only: false,
         pings_stated: false,
+        probe: None,
         cases: Vec::new(),
     };
     for (index, line) in content.lines().enumerate() {
@@ -135,8 +141,15 @@ fn take_line(script: &mut Script, line_number: usize, line: &str) -> Result<(), 
 fn take_header(script: &mut Script, line: &str) -> Result<(), String> {
     match line {
         "midge-only" => script.midge_only = true,
+        "one-worker" => script.one_worker = true,
         "whole-only" => script.whole_only = true,
         "pings-stated" => script.pings_stated = true,
+        _ if line.starts_with("config: ") => script.settings.add_line(&line["config: ".len()..]),
+        _ if line.starts_with("probe: ") => {
+            let mut first = text::decode(&line["probe: ".len()..])?.bytes;
+            first.extend_from_slice(b"\r\n");
+            script.probe = Some(first);
+        }
         _ => {
             let options = line.strip_prefix("options: ").ok_or("unknown header")?;
             script.settings = Settings::parse(options)?;

@@ -1,0 +1,60 @@
+"""Checks with nats-py a server that runs with tests/clients/auth.conf: auth.py nats://host:port"""
+
+import asyncio
+import sys
+import tempfile
+
+import nats
+
+SEED = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y"
+DEADLINE = 10
+
+
+async def connect(url, **options):
+    errors = []
+
+    async def on_error(error):
+        errors.append(str(error))
+
+    client = await nats.connect(url, allow_reconnect=False, connect_timeout=DEADLINE, error_cb=on_error, **options)
+    return client, errors
+
+
+async def refused(url, **options):
+    try:
+        await connect(url, **options)
+    except nats.errors.Error as error:
+        assert "uthorization" in str(error) or "NoServers" in type(error).__name__, error
+    else:
+        raise AssertionError(f"let in with {sorted(options)}")
+
+
+async def check(url):
+    for user, password in [("plain", "§12"), ("hashed", "foo")]:
+        client, errors = await connect(url, user=user, password=password)
+        sub = await client.subscribe("any")
+        await client.publish("any", b"x")
+        assert (await sub.next_msg(timeout=DEADLINE)).data == b"x"
+        await client.close()
+        assert not errors, errors
+        await refused(url, user=user, password="bar")
+    await refused(url)
+    await refused(url, token="foo")
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(SEED)
+        file.flush()
+        client, errors = await connect(url, nkeys_seed=file.name)
+        sub = await client.subscribe("open.a")
+        await client.publish("open.a", b"x")
+        assert (await sub.next_msg(timeout=DEADLINE)).data == b"x"
+        await client.publish("closed", b"x")
+        await client.subscribe("closed")
+        await client.flush()
+        kinds = sorted(error.split('"')[0].strip() for error in errors)
+        wanted = ["nats: permissions violation for publish to", "nats: permissions violation for subscription to"]
+        assert kinds == wanted, errors
+        await client.close()
+    print("nats-py: users and nkeys ... ok")
+
+
+asyncio.run(asyncio.wait_for(check(sys.argv[1]), 60))
