@@ -257,17 +257,13 @@ impl Cluster {
             let (failures, url) = (route.failures, format!("{:?}", route.url));
             return self.note_failure(&url, failures, reports, why);
         }
-        let Some((_, pending)) = self.routes.told.iter_mut().find(|(_, pending)| pending.goal == goal) else { return };
-        pending.told.failures = pending.told.failures.saturating_add(1);
-        let pause = match pending.told.left {
-            0 => LATER_PAUSE_MS + self.random.below(LATER_JITTER_MS),
-            _ => PAUSE_MS + self.random.below(JITTER_MS),
-        };
-        pending.goal = Goal::Due(now + pause);
-        let failures = pending.told.failures;
-        let (url, server) = (format!("{:?}", pending.told.url), pending.told.server.clone());
-        if failures > LATER_DIALS_MAX.saturating_add(self.settings.connect_retries) {
-            self.routes.told.remove(&server);
+        let server = self.routes.told.iter().find(|(_, pending)| pending.goal == goal).map(|(id, _)| id.clone());
+        let Some(Pending { mut told, .. }) = server.and_then(|server| self.routes.told.remove(&server)) else { return };
+        told.failures = told.failures.saturating_add(1);
+        let (failures, url) = (told.failures, format!("{:?}", told.url));
+        let pause = self.pause_after_failure(&told);
+        if failures <= self.dials_max() {
+            self.pursue(told, pause);
         }
         self.note_failure(&url, failures, first_reports, why);
     }
@@ -295,7 +291,16 @@ impl Cluster {
             let jitter = JITTER_MS << route.young_ends.min(JITTER_DOUBLINGS_MAX);
             route.goal = Goal::Due(self.now + pause + self.random.below(jitter));
         }
-        let Some(mut told) = again.filter(|_| was_registered && !is_attached) else { return };
+        let Some(mut told) = again.filter(|_| !is_attached) else { return };
+        if !was_registered {
+            // As if the dial had failed.
+            told.failures = told.failures.saturating_add(1);
+            let pause = self.pause_after_failure(&told);
+            if told.failures <= self.dials_max() {
+                self.pursue(told, pause);
+            }
+            return;
+        }
         told.young_ends = if is_young { told.young_ends + 1 } else { 0 };
         told.left = 1 + self.settings.connect_retries;
         told.failures = 0;
@@ -305,6 +310,19 @@ impl Cluster {
             let pause = self.random.below(JITTER_MS << told.young_ends.min(JITTER_DOUBLINGS_MAX));
             self.pursue(told, pause);
         }
+    }
+
+    /// Until a server is dialled again that others told of.
+    fn pause_after_failure(&mut self, told: &Told) -> u64 {
+        match told.left {
+            0 => LATER_PAUSE_MS + self.random.below(LATER_JITTER_MS),
+            _ => PAUSE_MS + self.random.below(JITTER_MS),
+        }
+    }
+
+    /// Dials after which such a server is given up.
+    fn dials_max(&self) -> u32 {
+        LATER_DIALS_MAX.saturating_add(self.settings.connect_retries)
     }
 
     /// Takes other options and another identity, after a reload: new routes are dialled, connections of those that are no

@@ -504,6 +504,25 @@ fn gossip_is_dialled_a_few_times_and_then_rarely() {
 }
 
 #[test]
+fn a_server_told_of_that_does_not_introduce_itself_is_dialled_again_later() {
+    let mut cluster = start(settings());
+    accept(&mut cluster, 1, &peer("P"), 1000);
+    actions(&mut cluster);
+    info(&mut cluster, 1, &Info { ip: "nats-route://10.0.0.6:7/".into(), ..peer("Q") }, 1000);
+    let dial = dials(&mut cluster)[0];
+    cluster.dialled(dial, 2, ip(), 1000);
+    cluster.fire(11_000);
+    cluster.pong(1, 11_000);
+    assert_eq!(closes(&actions(&mut cluster)), [(2, Reason::StaleConnection)]);
+    cluster.closed(2, 11_000);
+    cluster.fire(40_999);
+    cluster.pong(1, 40_999);
+    assert_eq!(dials(&mut cluster), [0u64; 0]);
+    cluster.fire(46_000);
+    assert_eq!(dials(&mut cluster).len(), 1);
+}
+
+#[test]
 fn configured_routes_are_dialled_for_ever_with_growing_pauses_if_asked_to() {
     for (connect_backoff, longest) in [(false, 1000), (true, 30_000)] {
         let mut cluster = start(Settings { connect_backoff, ..with_routes(&["nats://u:s3cret@10.0.0.9:6229"]) });

@@ -517,7 +517,7 @@ impl World {
     /// Everyone knows what the others want, and a message on each subject reaches everyone it is for.
     fn check_traffic(&mut self) {
         for node in &self.nodes {
-            for (&conn, _) in &node.registered {
+            for &conn in node.registered.keys() {
                 let (link, end) = node.conns[&conn];
                 node.traffic.check_interest(conn, &self.nodes[self.links[link].ends[1 - end].0].traffic);
             }

@@ -1,7 +1,7 @@
 //! What servers of a cluster say to each other over a route.
 //!
 //! [`parse()`] finds the operations in place, as the parser of client operations does, with the same outcomes;
-//! [`write`] puts them down; [`Connect`] and [`Info`] are the two documents of the handshake.
+//! [`mod@write`] puts them down; [`Connect`] and [`Info`] are the two documents of the handshake.
 //!
 //! ```text
 //! RS+ <account> <subject> [<queue> <weight>]             interest of the sender

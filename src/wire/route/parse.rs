@@ -165,12 +165,8 @@ const ARGUMENTS_MAX: usize = 6;
 
 type Line = Arguments<ARGUMENTS_MAX>;
 
-fn split<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Result<Line, Outcome<'a>> {
-    arguments(input, start, limits.control_line_max)
-}
-
 fn subscribe<'a>(input: &'a [u8], start: usize, limits: &Limits, has_origin: bool) -> Outcome<'a> {
-    let line = match split(input, start, limits) {
+    let line: Line = match arguments(input, start, limits.control_line_max) {
         Ok(line) => line,
         Err(outcome) => return outcome,
     };
@@ -186,7 +182,7 @@ fn subscribe<'a>(input: &'a [u8], start: usize, limits: &Limits, has_origin: boo
 }
 
 fn unsubscribe<'a>(input: &'a [u8], start: usize, limits: &Limits, is_leaf: bool) -> Outcome<'a> {
-    let line = match split(input, start, limits) {
+    let line: Line = match arguments(input, start, limits.control_line_max) {
         Ok(line) => line,
         Err(outcome) => return outcome,
     };
@@ -241,7 +237,7 @@ impl Kind {
 
 #[inline(always)]
 fn message<'a>(input: &'a [u8], start: usize, limits: &Limits, kind: Kind) -> Outcome<'a> {
-    let line = match split(input, start, limits) {
+    let line: Line = match arguments(input, start, limits.control_line_max) {
         Ok(line) => line,
         Err(outcome) => return outcome,
     };
