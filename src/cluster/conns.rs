@@ -65,6 +65,8 @@ pub enum Origin {
     Configured,
     /// A server that another one told of was dialled; that one asked for this.
     Told(Gossip),
+    /// A server was dialled again whose connection was lost.
+    Again,
 }
 
 impl State {

@@ -21,7 +21,7 @@ impl Cluster {
             let is_explicit = match origin {
                 Origin::Accepted => self.routes.is_configured(other),
                 Origin::Configured => true,
-                Origin::Told(_) => false,
+                Origin::Told(_) | Origin::Again => false,
             };
             let gossip = match origin {
                 _ if is_explicit => Gossip::Always,
@@ -78,7 +78,7 @@ impl Cluster {
         let told = Told {
             url,
             server: info.server_id.clone(),
-            gossip: Gossip::of(info.gossip_mode),
+            origin: Origin::Told(Gossip::of(info.gossip_mode)),
             left: 1 + self.settings.connect_retries,
             failures: 0,
             young_ends: 0,

@@ -181,7 +181,7 @@ impl Cluster {
             let told = || {
                 let url = RouteUrl::read(&info.ip).ok()?;
                 let server = info.server_id.clone();
-                Some(Told { url, server, gossip: Gossip::Usual, left: 0, failures: 0, young_ends: 0 })
+                Some(Told { url, server, origin: Origin::Again, left: 0, failures: 0, young_ends: 0 })
             };
             state.again = state.again.take().or(own_reason).or_else(told);
         }

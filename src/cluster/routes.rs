@@ -62,8 +62,8 @@ pub struct Told {
     pub url: RouteUrl,
     /// Its id.
     pub server: String,
-    /// What the one who told of it asked for.
-    pub gossip: Gossip,
+    /// Which of the two.
+    pub origin: Origin,
     /// Dials that are left before the pauses become long.
     pub left: u32,
     /// Dials that failed.
@@ -215,8 +215,9 @@ impl Cluster {
         let server = self.routes.told.iter().find(|(_, pending)| pending.goal == goal).map(|(id, _)| id.clone());
         match server.and_then(|server| self.routes.told.remove(&server)) {
             Some(Pending { told, .. }) => {
-                let (url, gossip) = (told.url.clone(), told.gossip);
-                self.add_conn(conn, ip, Stage::Introducing, Origin::Told(gossip), Some(told));
+                let (url, origin) = (told.url.clone(), told.origin);
+                self.add_conn(conn, ip, Stage::Introducing, origin, Some(told));
+                let gossip = if let Origin::Told(gossip) = origin { gossip } else { Gossip::Usual };
                 self.introduce_ourselves(conn, &url, gossip);
             }
             None => {
@@ -305,7 +306,7 @@ impl Cluster {
         told.left = 1 + self.settings.connect_retries;
         told.failures = 0;
         // Others may have come meanwhile that the two have not been told of.
-        told.gossip = Gossip::Usual;
+        told.origin = Origin::Again;
         if told.young_ends <= YOUNG_ENDS_MAX {
             let pause = self.random.below(JITTER_MS << told.young_ends.min(JITTER_DOUBLINGS_MAX));
             self.pursue(told, pause);

@@ -371,6 +371,8 @@ fn new_peers_are_told_of_to_the_others_only() {
         (Origin::Told(Gossip::Usual), 0, false, None),
         (Origin::Told(Gossip::Not), 0, true, None),
         (Origin::Told(Gossip::Always), 0, false, Some(0)),
+        (Origin::Again, 0, false, Some(0)),
+        (Origin::Again, 1, false, None),
     ];
     for (origin, asks, is_explicit, want) in table {
         let mut cluster = start(with_routes(&["nats://10.0.0.7:1", "nats://10.0.0.8:1"]));
@@ -389,6 +391,18 @@ fn new_peers_are_told_of_to_the_others_only() {
                 info(&mut cluster, 1, &told, 1000);
                 let dial = dials(&mut cluster)[0];
                 cluster.dialled(dial, 2, ip(), 1000);
+            }
+            Origin::Again => {
+                let told = Info { ip: "nats-route://10.0.0.6:1/".into(), gossip_mode: 1, ..peer("P") };
+                info(&mut cluster, 1, &told, 1000);
+                let dial = dials(&mut cluster)[0];
+                cluster.dialled(dial, 3, ip(), 1000);
+                info(&mut cluster, 3, &peer("P"), 1000);
+                cluster.closed(3, 1000);
+                actions(&mut cluster);
+                cluster.fire(1300);
+                let dial = dials(&mut cluster)[0];
+                cluster.dialled(dial, 2, ip(), 1300);
             }
         }
         cluster.connect(2, b"{\"cluster\":\"C1\"}", 1000);
