@@ -20,8 +20,9 @@ impl Cluster {
         for other in others {
             let is_explicit = match origin {
                 Origin::Accepted => self.routes.is_configured(other),
-                Origin::Configured => true,
-                Origin::Told(_) | Origin::Again => false,
+                // It may come back as another one while others come, so nobody can be relied upon to know of both.
+                Origin::Configured | Origin::Again => true,
+                Origin::Told(_) => false,
             };
             let gossip = match origin {
                 _ if is_explicit => Gossip::Always,

@@ -371,7 +371,7 @@ fn new_peers_are_told_of_to_the_others_only() {
         (Origin::Told(Gossip::Usual), 0, false, None),
         (Origin::Told(Gossip::Not), 0, true, None),
         (Origin::Told(Gossip::Always), 0, false, Some(0)),
-        (Origin::Again, 0, false, Some(0)),
+        (Origin::Again, 0, false, Some(2)),
         (Origin::Again, 1, false, None),
     ];
     for (origin, asks, is_explicit, want) in table {
