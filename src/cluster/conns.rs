@@ -3,7 +3,7 @@
 use super::routes::Told;
 use super::{Action, Cluster, Reason};
 use crate::wire::route::write::PING;
-use crate::wire::route::{Gossip, SubjectLists};
+use crate::wire::route::{Gossip, Info, SubjectLists};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -34,6 +34,8 @@ pub struct Known {
     pub client_urls: Vec<String>,
     /// What interest it takes.
     pub export: Option<SubjectLists>,
+    /// What others need to dial it.
+    pub about: Info,
 }
 
 /// What is known of one connection.
@@ -185,6 +187,7 @@ impl Cluster {
             state.pings_out += 1;
             state.ping_at = self.now + interval;
             self.actions.push_back(Action::Send(conn, PING.to_vec()));
+            self.remind(conn);
         }
     }
 

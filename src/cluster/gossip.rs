@@ -34,6 +34,24 @@ impl Cluster {
         }
     }
 
+    /// Tells a peer of our own kind of another one, by chance, as often as it is pinged. When servers come, go and come back
+    /// at the same time, it happens that two are told of to everyone but each other.
+    pub(super) fn remind(&mut self, conn: Conn) {
+        let at = self.random.below(self.peers.len().max(1) as u64) as usize;
+        let Some(&other) = self.peers.values().nth(at).filter(|&&other| other != conn) else { return };
+        let about = |conn| match &self.conns.get(conn)?.stage {
+            Stage::Registered(known) => Some(&known.about),
+            _ => None,
+        };
+        if let (Some(to), Some(of)) = (about(conn), about(other))
+            && to.midge > 0
+            && of.cluster == self.name
+        {
+            let line = of.line();
+            self.actions.push_back(Action::Send(conn, line));
+        }
+    }
+
     /// An INFO on a registered connection, in the order in which its kinds can be told apart.
     pub(super) fn later_info(&mut self, conn: Conn, mut info: Info) {
         let Some(Stage::Registered(known)) = self.conns.get_mut(conn).map(|state| &mut state.stage) else { return };

@@ -144,7 +144,22 @@ impl Cluster {
         state.since = self.now;
         state.deadline = u64::MAX;
         let client_urls = if info.ldm { Vec::new() } else { info.connect_urls.clone() };
-        let known = Known { id: info.server_id.clone(), client_urls: client_urls.clone(), export: info.export.clone() };
+        let about = Info {
+            server_id: info.server_id.clone(),
+            server_name: info.server_name.clone(),
+            host: info.host.clone(),
+            port: info.port,
+            ip: info.ip.clone(),
+            cluster: info.cluster.clone(),
+            cluster_dynamic: info.cluster_dynamic,
+            auth_required: info.auth_required,
+            tls_required: info.tls_required,
+            gossip_mode: Gossip::Not.mode(),
+            midge: info.midge,
+            ..Info::default()
+        };
+        let (id, export) = (info.server_id.clone(), info.export.clone());
+        let known = Known { id, client_urls: client_urls.clone(), export, about };
         state.stage = Stage::Registered(Box::new(known));
         self.pass_on(conn, info);
         self.add_client_urls(&client_urls);

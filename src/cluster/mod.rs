@@ -25,7 +25,7 @@
 //!
 //! Configured routes are dialled for ever, each until it is attached to a registered connection, whoever opened that.
 //! Servers that others tell us of (gossip), and those we had dialled so and lost, are dialled once, `connect_retries` times
-//! more, and then now and again for an hour. What is said and
+//! more, and then now and again for an hour. Peers of our own kind are reminded of each other with each PING. What is said and
 //! passed on follows `wire::route`.
 //!
 //! # What the owner does

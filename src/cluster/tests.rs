@@ -423,6 +423,28 @@ fn new_peers_are_told_of_to_the_others_only() {
 }
 
 #[test]
+fn peers_of_our_kind_are_reminded_of_others_when_they_are_pinged() {
+    for (midge, want) in [(1, true), (0, false)] {
+        let mut cluster = start(settings());
+        accept(&mut cluster, 1, &Info { midge, ..peer("P") }, 1000);
+        accept(&mut cluster, 2, &peer("Q"), 1000);
+        actions(&mut cluster);
+        let mut reminded = false;
+        for round in 1..20 {
+            cluster.fire(1000 + round * 30_000);
+            for (conn, info) in infos(&actions(&mut cluster)) {
+                assert_eq!((conn, &info.server_id[..], info.gossip_mode), (1, "Q", 1));
+                assert_eq!(info.ip, "nats-route://10.0.0.9:6229/");
+                reminded = true;
+            }
+            cluster.pong(1, 1000);
+            cluster.pong(2, 1000);
+        }
+        assert_eq!(reminded, want);
+    }
+}
+
+#[test]
 fn an_advertised_address_is_passed_on_as_it_is() {
     let mut cluster = start(settings());
     accept(&mut cluster, 1, &peer("OTHER"), 1000);
