@@ -240,7 +240,7 @@ impl Peer {
                 Action::Registered(conn, peer) => _ = self.registered.insert(conn, peer.id),
                 Action::Lost(conn) => _ = self.registered.remove(&conn),
                 Action::ClientUrls(urls) => self.urls = urls,
-                Action::Note(level, _, text) if level == Level::Error => self.complaints.push(text),
+                Action::Note(Level::Error, _, text) => self.complaints.push(text),
                 _ => {}
             }
         }
