@@ -89,9 +89,10 @@
 //! - [`reactor`]: worker loop, sockets with or without TLS, timers, mailboxes, listener
 //! - [`broker`]: sessions, what comes before a connection is secured, who clients are and what they may do, publish,
 //!   delivery, limits, closing
-//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache
+//! - [`cluster`]: who the peers of a cluster are: handshake, duplicates, gossip, what is dialled when
+//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache; interest of routes, and what is announced
 //! - [`config`]: command line, configuration file with its blocks, and the options table
-//! - [`wire`]: operations, INFO and CONNECT, subjects, error texts, names in certificates
+//! - [`wire`]: operations of clients and routes, INFO and CONNECT, subjects, error texts, names in certificates
 //! - [`memory`]: block pool, chains, spare buffers
 //! - [`log`]: levels, lines, the log thread; standard error, files with rotation, log daemons
 //! - [`sys`]: what std and mio lack; the only `unsafe`
@@ -111,6 +112,7 @@
 //!   (`broker::fan_out`).
 
 pub mod broker;
+pub mod cluster;
 pub mod config;
 pub mod interest;
 pub mod log;

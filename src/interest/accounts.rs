@@ -72,7 +72,12 @@ fn place(id: AccountId) -> (usize, usize) {
 
 impl Account {
     fn new(name: &str, hash: &SubjectHash) -> Self {
-        Self { name: name.into(), index: RwLock::new(Index::new(hash.clone())), connections: AtomicUsize::new(0) }
+        Self {
+            name: name.into(),
+            index: RwLock::new(Index::new(hash.clone())),
+            connections: AtomicUsize::new(0),
+            log: Mutex::default(),
+        }
     }
 }
 

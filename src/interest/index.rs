@@ -4,7 +4,7 @@
 //! about half the memory of a path of trie nodes.
 
 use super::SubjectHash;
-use super::targets::{Entry, Target};
+use super::targets::{Entry, Target, Targets};
 use super::wild::Wild;
 use crate::memory::copy::same;
 use crate::memory::{Table, Text};
@@ -30,6 +30,41 @@ pub struct Tally {
     pub inserts: u64,
     /// How many went.
     pub removes: u64,
+}
+
+/// A walk over all places of an index, in parts, while it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walk {
+    /// Literal subjects from this one on are to come, then the patterns.
+    Literals(u32),
+    /// Patterns from this one on are to come.
+    Patterns(u32),
+    /// It is over.
+    Done,
+}
+
+impl Walk {
+    /// A walk that has not begun.
+    pub const START: Self = Self::Literals(0);
+
+    /// The next place, which may be free.
+    fn next(&mut self, index: &Index) -> Option<NodeId> {
+        if let Self::Literals(at) = *self {
+            if (at as usize) < index.literals.capacity() {
+                *self = Self::Literals(at + 1);
+                return Some(NodeId(at));
+            }
+            *self = Self::Patterns(0);
+        }
+        if let Self::Patterns(at) = *self {
+            if (at as usize) < index.wild.capacity() {
+                *self = Self::Patterns(at + 1);
+                return Some(NodeId(at | WILD));
+            }
+            *self = Self::Done;
+        }
+        None
+    }
 }
 
 #[derive(Debug)]
@@ -107,17 +142,27 @@ impl Index {
             _ => self.wild.remove(node.0 & !WILD, queue, target),
         };
         debug_assert!(found, "a subscription is removed once");
-        self.tally.count -= usize::from(found);
-        self.tally.removes += u64::from(found);
-        if self.tally.count == 0 {
+        self.removed(usize::from(found));
+    }
+
+    /// Counts what was removed, and gives memory back when nothing is left.
+    fn removed(&mut self, count: usize) {
+        self.tally.count -= count;
+        self.tally.removes += count as u64;
+        if self.tally.count == 0 && count > 0 {
             *self = Self { tally: self.tally, ..Self::new(self.hash.clone()) };
         }
     }
 
     fn remove_literal(&mut self, at: u32, queue: &[u8], target: Target) -> bool {
+        let found = self.literals[at as usize].entry.remove(queue, target);
+        self.drop_literal_if_empty(at);
+        found
+    }
+
+    fn drop_literal_if_empty(&mut self, at: u32) {
         let Self { literals, by_subject, hash, removed, .. } = self;
-        let literal = &mut literals[at as usize];
-        let found = literal.entry.remove(queue, target);
+        let literal = &literals[at as usize];
         if literal.entry.is_empty() {
             by_subject.remove(hash.of(literal.subject.bytes()), at);
             literals.remove(at as usize);
@@ -129,7 +174,95 @@ impl Index {
                 *removed = 0;
             }
         }
-        found
+    }
+
+    /// The place of a subject or pattern, if there is one.
+    fn place(&self, pattern: &[u8]) -> Option<NodeId> {
+        if subject::has_wildcard(pattern) {
+            return self.wild.node(pattern).map(|at| NodeId(at | WILD));
+        }
+        let is_it = |at: u32| self.literals[at as usize].subject.bytes() == pattern;
+        self.by_subject.find(self.hash.of(pattern), is_it).map(NodeId)
+    }
+
+    /// What is at a place, if it is one.
+    fn entry(&self, node: NodeId) -> Option<&Entry> {
+        match node.0 & WILD {
+            0 => self.literals.get(node.0 as usize).map(|literal| &literal.entry),
+            _ => self.wild.entry(node.0 & !WILD),
+        }
+    }
+
+    /// Subscriptions of clients at a place, in a queue group or in none.
+    pub fn locals(&self, node: NodeId, queue: &[u8]) -> usize {
+        self.entry(node).and_then(|entry| entry.targets(queue)).map_or(0, Targets::locals)
+    }
+
+    /// The weight with which a route wants something.
+    pub fn route_weight(&self, pattern: &[u8], queue: &[u8], target: Target) -> Option<u32> {
+        let targets = self.entry(self.place(pattern)?)?.targets(queue)?;
+        targets.same_route(target).map(Target::weight)
+    }
+
+    /// Sets what a route wants: false if it wanted just that already.
+    pub fn set_route(&mut self, pattern: &[u8], queue: &[u8], target: Target) -> bool {
+        let place = self.place(pattern);
+        let targets = place.and_then(|place| self.entry(place)).and_then(|entry| entry.targets(queue));
+        let before = targets.and_then(|targets| targets.same_route(target));
+        if before == Some(target) {
+            return false;
+        }
+        self.insert(pattern, queue, target);
+        if let (Some(place), Some(before)) = (place, before) {
+            self.remove(place, queue, before);
+        }
+        true
+    }
+
+    /// Takes away what a route wants with any weight: false if it did not want it.
+    pub fn unset_route(&mut self, pattern: &[u8], queue: &[u8], target: Target) -> bool {
+        let Some(place) = self.place(pattern) else { return false };
+        let targets = self.entry(place).and_then(|entry| entry.targets(queue));
+        let Some(before) = targets.and_then(|targets| targets.same_route(target)) else { return false };
+        self.remove(place, queue, before);
+        true
+    }
+
+    /// Takes away what a route wants at the next places of a walk; returns how much that was.
+    pub fn sweep(&mut self, route: Target, walk: &mut Walk, places: usize) -> usize {
+        let mut swept = 0;
+        for _ in 0..places {
+            let Some(node) = walk.next(self) else { break };
+            swept += match node.0 & WILD {
+                0 => match self.literals.get_mut(node.0 as usize) {
+                    Some(literal) => {
+                        let removed = literal.entry.remove_route(route);
+                        self.drop_literal_if_empty(node.0);
+                        removed
+                    }
+                    None => 0,
+                },
+                _ => self.wild.remove_route(node.0 & !WILD, route),
+            };
+        }
+        self.removed(swept);
+        swept
+    }
+
+    /// Visits what clients want at the next places of a walk: subject, queue group or nothing, and how many members.
+    pub fn walk_locals(&self, walk: &mut Walk, places: usize, mut visit: impl FnMut(&[u8], &[u8], usize)) {
+        for _ in 0..places {
+            let Some(node) = walk.next(self) else { break };
+            let Some(entry) = self.entry(node) else { continue };
+            let queues = entry.queues.iter().flat_map(|queues| queues.iter());
+            let all = std::iter::once((&b""[..], &entry.plain)).chain(queues);
+            let mut wanted =
+                all.map(|(queue, targets)| (queue, targets.locals())).filter(|&(_, count)| count > 0).peekable();
+            if wanted.peek().is_some() {
+                let subject = self.subject(node);
+                wanted.for_each(|(queue, count)| visit(&subject, queue, count));
+            }
+        }
     }
 
     /// The subject or pattern of a place.

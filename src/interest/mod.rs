@@ -3,27 +3,65 @@
 //! The index is shared by all workers behind a read-write lock and names its subscriptions by [`Target`]s: which worker,
 //! which of its subscriptions. A change bumps a few counters ([`Changes`]); a worker compares them with what it saw when
 //! it cached a result, so one client's fresh inboxes do not disturb the results for other subjects.
+//!
+//! # Routes
+//!
+//! What peers want is in the same index: a [`Target`] can stand for a route, together with the origin (the cluster of leaf
+//! nodes that wants it, if it is not for clients) and the weight of a queue group. So one search finds everyone, and a
+//! remote subscription costs no more than its place in the index: about 85 bytes, and the subject if it is long.
+//!
+//! A [`Matched`] has each route once, however many of its peer's subscriptions match, and in a queue group each route with
+//! its weight. What is done with it:
+//!
+//! - a client's message goes to all local plain subscriptions, and once to each route that has plain interest or from
+//!   which a queue group's member was chosen. The names of those groups go along, and there one of the peer's own clients is
+//!   chosen for each; a message without names is for plain subscriptions only;
+//! - of a queue group one member of all servers is chosen by weight, with no preference for local ones. Leaf
+//!   nodes behind routes are the last choice ([`Group::from`]);
+//! - a message from a route is for local subscriptions only, but for a named group that has none here any more: then it goes to
+//!   another route that has the group, marked as [`FORWARDED`](crate::wire::route::FORWARDED): for a member of the group alone,
+//!   since plain subscriptions there have it from the publisher's server, and no further, so that it does not go to and
+//!   fro. A server of another kind does not know the mark and would deliver it to plain subscriptions a second time; it is
+//!   passed over if it has such;
+//! - whether there is anybody for a request is what the publisher's server finds.
+//!
+//! **A route that goes** is struck from [`Routes`], which every search asks: that is at once. Its targets stay in the
+//! indexes for a while, until they have been swept out in parts ([`remote::Sweep`]).
+//!
+//! **What we announce** is what the index says of our own clients, read through an [`Announcer`] for each route and account.
+//! A worker that owns routes looks at [`Interest::changes_to_announce`] before it queues anything for them, a message from its own
+//! client or from another worker's mail: if the number is another than before, it has its announcers speak first. The index
+//! is changed before the mail of the worker that changed it is posted. So on each route a subscription stands before any later
+//! message of the same client, such as the request whose reply it waits for. Nothing needs to be sent between workers
+//! but a word that wakes those with routes.
 
 mod accounts;
+pub mod announce;
 pub mod cache;
 pub mod changes;
 pub mod index;
 pub mod matched;
+pub mod remote;
+pub mod routes;
 pub mod targets;
 mod wild;
 
+pub use announce::{Announcer, Progress, Wanted};
 pub use cache::Cache;
 pub use changes::Changes;
-pub use index::{Index, NodeId, Tally};
+pub use index::{Index, NodeId, Tally, Walk};
 pub use matched::{Group, Matched, Shape};
+pub use remote::Remote;
+pub use routes::Routes;
 pub use targets::Target;
 
 use crate::wire::subject;
 use accounts::Accounts;
+use announce::Log;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// An account's number.
 pub type AccountId = u32;
@@ -43,6 +81,22 @@ pub struct Account {
     /// Its clients, of all workers.
     pub connections: AtomicUsize,
     index: RwLock<Index>,
+    /// What is to be announced of it. Always locked after the index.
+    log: Mutex<Log>,
+}
+
+impl Account {
+    fn read(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The interest of all accounts.
@@ -50,6 +104,9 @@ pub struct Account {
 pub struct Interest {
     accounts: Accounts,
     changes: Changes,
+    routes: Routes,
+    /// Counts changes that were put into a log.
+    logged: AtomicU32,
     hash: SubjectHash,
 }
 
@@ -57,7 +114,13 @@ impl Interest {
     /// Only `$G`. The seed makes hash values unguessable for peers.
     pub fn new(seed: u64) -> Self {
         let hash = SubjectHash::new(seed);
-        Self { accounts: Accounts::new(hash.clone()), changes: Changes::default(), hash }
+        Self {
+            accounts: Accounts::new(hash.clone()),
+            changes: Changes::default(),
+            routes: Routes::default(),
+            logged: AtomicU32::new(0),
+            hash,
+        }
     }
 
     /// The hash of subjects, seeded.
@@ -77,18 +140,124 @@ impl Interest {
 
     /// Adds a subscription. `queue` is empty for a plain one. The subject must be valid for SUB.
     pub fn insert(&self, account: AccountId, pattern: &[u8], queue: &[u8], target: Target) -> NodeId {
-        let mut index = self.account(account).index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.account(account).write();
         let node = index.insert(pattern, queue, target);
         self.note(pattern);
+        self.log_change(account, &index, node, pattern, queue, 1);
         node
     }
 
     /// Takes away what [`insert`](Self::insert) with the same queue and target put at `node`.
     pub fn remove(&self, account: AccountId, node: NodeId, queue: &[u8], target: Target) {
-        let mut index = self.account(account).index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.account(account).write();
         let pattern = index.subject(node);
         index.remove(node, queue, target);
         self.note(&pattern);
+        self.log_change(account, &index, node, &pattern, queue, 0);
+    }
+
+    /// Puts a change of what clients want into the log, if anybody reads that: of plain interest only if so many
+    /// subscriptions are there now.
+    fn log_change(&self, account: AccountId, index: &Index, node: NodeId, subject: &[u8], queue: &[u8], plain: usize) {
+        let mut log = self.account(account).log();
+        if !log.is_read() {
+            return;
+        }
+        let locals = index.locals(node, queue);
+        if queue.is_empty() && locals != plain {
+            return;
+        }
+        log.push(&Wanted { subject, queue, weight: u32::try_from(locals).unwrap_or(u32::MAX) });
+        self.logged.fetch_add(1, Ordering::Release);
+    }
+
+    /// A number that is another one whenever announcers have something new to say.
+    #[inline]
+    pub fn changes_to_announce(&self) -> u32 {
+        self.logged.load(Ordering::Acquire)
+    }
+
+    /// Begins to announce an account.
+    pub fn start_announcing(&self, account: AccountId) -> Announcer {
+        Announcer { reader: self.account(account).log().add_reader(), walk: Walk::START }
+    }
+
+    /// Says what is new, and looks at so many more places if it has not been at all of them yet.
+    pub fn announce(
+        &self,
+        account: AccountId,
+        announcer: &mut Announcer,
+        places: usize,
+        mut say: impl FnMut(&Wanted),
+    ) -> Progress {
+        let account = self.account(account);
+        let index = account.read();
+        if !account.log().read(announcer.reader, &mut say) {
+            return Progress::Behind;
+        }
+        index.walk_locals(&mut announcer.walk, places, |subject, queue, count| {
+            let members = u32::try_from(count).unwrap_or(u32::MAX);
+            say(&Wanted { subject, queue, weight: if queue.is_empty() { 1 } else { members } });
+        });
+        if announcer.walk == Walk::Done { Progress::Done } else { Progress::More }
+    }
+
+    /// Ends it.
+    pub fn stop_announcing(&self, account: AccountId, announcer: Announcer) {
+        self.account(account).log().remove_reader(announcer.reader);
+    }
+
+    /// A new route of a worker; None if there are too many.
+    pub fn open_route(&self, worker: u8) -> Option<Target> {
+        self.routes.open(worker)
+    }
+
+    /// The route is gone: no search finds it any more.
+    fn close_route(&self, route: Target) {
+        self.routes.close(route);
+        self.changes.everything();
+    }
+
+    /// True until the route is gone.
+    #[inline]
+    pub fn is_live(&self, route: Target) -> bool {
+        self.routes.is_live(route)
+    }
+
+    /// Sets what a route wants. Returns how much more that is than before, 0 or 1; None if it would be and `may_add` is
+    /// not set.
+    fn set_route(
+        &self,
+        account: AccountId,
+        pattern: &[u8],
+        queue: &[u8],
+        target: Target,
+        may_add: bool,
+    ) -> Option<usize> {
+        let mut index = self.account(account).write();
+        let before = index.count();
+        if !may_add && index.route_weight(pattern, queue, target).is_none() {
+            return None;
+        }
+        if index.set_route(pattern, queue, target) {
+            self.note(pattern);
+        }
+        Some(index.count() - before)
+    }
+
+    /// Takes away what a route wants, with any weight. False if it was not there.
+    fn unset_route(&self, account: AccountId, pattern: &[u8], queue: &[u8], target: Target) -> bool {
+        let mut index = self.account(account).write();
+        let found = index.unset_route(pattern, queue, target);
+        if found {
+            self.note(pattern);
+        }
+        found
+    }
+
+    /// Takes what a route that is gone wanted away from the next places of a walk.
+    fn sweep(&self, account: AccountId, route: Target, walk: &mut Walk, places: usize) {
+        self.account(account).write().sweep(route, walk, places);
     }
 
     /// The pattern of a subscription that is at `node`.
@@ -99,15 +268,15 @@ impl Interest {
     /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's. Returns what the
     /// search cost, in bytes of output that take about as long.
     pub fn find(&self, account: AccountId, subject: &[u8], hash: u64, worker: u8, out: &mut Matched) -> usize {
-        let index = self.account(account).index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.account(account).read();
         let mut nodes = 0;
-        let targets = out.fill(worker, |visit| nodes = index.find(subject, hash, visit));
+        let targets = out.fill(worker, &self.routes, |visit| nodes = index.find(subject, hash, visit));
         nodes * NODE_COST + targets * TARGET_COST
     }
 
     /// Subscriptions of an account.
     pub fn count(&self, account: AccountId) -> usize {
-        self.account(account).index.read().unwrap_or_else(PoisonError::into_inner).count()
+        self.account(account).read().count()
     }
 
     /// The subject or pattern of a subscription that is there.
@@ -165,5 +334,7 @@ impl SubjectHash {
     }
 }
 
+#[cfg(test)]
+mod route_tests;
 #[cfg(test)]
 mod tests;

@@ -4,22 +4,22 @@ use super::*;
 use std::collections::BTreeMap;
 
 /// A small generator, seeded so that a failure can be replayed.
-struct Dice(u64);
+pub(super) struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 % bound as u64) as usize
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 }
 
-fn any_subject(dice: &mut Dice, tokens: &[&str]) -> String {
+pub(super) fn any_subject(dice: &mut Dice, tokens: &[&str]) -> String {
     let count = 1 + dice.below(4);
     (0..count).map(|_| dice.pick(tokens)).collect::<Vec<_>>().join(".")
 }

@@ -98,10 +98,40 @@ impl Wild {
         at
     }
 
+    /// The node of a pattern.
+    pub fn node(&self, pattern: &[u8]) -> Option<u32> {
+        subject::tokens(pattern).try_fold(ROOT, |at, token| self.child(at, token))
+    }
+
+    /// What is at a node, if there is one.
+    pub fn entry(&self, at: u32) -> Option<&Entry> {
+        self.nodes.get(at as usize).map(|node| &node.entry)
+    }
+
+    /// Nodes there is room for.
+    pub fn capacity(&self) -> usize {
+        self.nodes.capacity()
+    }
+
     /// False if the target was not there.
     pub fn remove(&mut self, at: u32, queue: &[u8], target: Target) -> bool {
         let found = self.nodes[at as usize].entry.remove(queue, target);
-        let mut at = at;
+        self.prune(at);
+        found
+    }
+
+    /// Takes away all that one route wants at a node, if there is one; returns how many that were.
+    pub fn remove_route(&mut self, at: u32, route: Target) -> usize {
+        let Some(node) = self.nodes.get_mut(at as usize) else { return 0 };
+        let removed = node.entry.remove_route(route);
+        if removed > 0 {
+            self.prune(at);
+        }
+        removed
+    }
+
+    /// Takes nodes away that are no use, from one up.
+    fn prune(&mut self, mut at: u32) {
         while at != ROOT && self.nodes[at as usize].is_unused() {
             let Node { parent, token, .. } = self.nodes.remove(at as usize);
             let node = &mut self.nodes[parent as usize];
@@ -115,7 +145,6 @@ impl Wild {
             }
             at = parent;
         }
-        found
     }
 
     pub fn pattern(&self, mut at: u32) -> Vec<u8> {

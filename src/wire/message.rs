@@ -57,7 +57,7 @@ pub fn from_publish<'a>(publish: &Publish<'a>, tail: &'a [u8]) -> Message<'a> {
     }
 }
 
-fn write_tail(out: &mut Vec<u8>, reply: &[u8], header_bytes: u32, body: &[u8]) {
+pub(super) fn write_tail(out: &mut Vec<u8>, reply: &[u8], header_bytes: u32, body: &[u8]) {
     let mut digits = [0; 10];
     if !reply.is_empty() {
         out.extend_from_slice(reply);

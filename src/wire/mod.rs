@@ -1,5 +1,5 @@
-//! Bytes to meaning and back: client operations, the INFO and CONNECT documents, subjects, error texts, the names in
-//! certificates.
+//! Bytes to meaning and back: operations of clients and of [routes](route), the INFO and CONNECT documents, subjects, error
+//! texts, the names in certificates.
 //!
 //! Everything here borrows its input and keeps nothing. [`parse()`] looks at a byte slice and answers with one of
 //! three outcomes: an operation and its length, a wish for more bytes, or what is wrong with them.
@@ -11,11 +11,14 @@ mod der;
 pub mod distinguished;
 pub mod errors;
 pub mod info;
+mod json;
+mod line;
 pub mod message;
 pub mod nkey;
 pub mod number;
 pub mod parse;
 pub mod redact;
+pub mod route;
 pub mod secret;
 pub mod subject;
 

@@ -3,6 +3,7 @@
 //! It keeps no state. A caller that gets [`Outcome::More`] calls again with the same bytes and those that came
 //! since; errors are found as soon as the byte that makes them is there, not at the end of the line.
 
+use super::line::{Arguments, arguments, blank_then, spelled, text, token_end};
 use super::number;
 
 /// What a connection may send.
@@ -16,11 +17,11 @@ pub struct Limits {
     pub headers: bool,
 }
 
-/// What the bytes at hand are.
+/// What the bytes at hand are; the operations are those of clients, or those of [routes](super::route).
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome<'a> {
+pub enum Outcome<'a, T = Op<'a>> {
     /// One whole operation, and the number of bytes it took.
-    Done(Op<'a>, usize),
+    Done(T, usize),
     /// The operation goes on. The number is its whole length where that is known already, else 0.
     More(usize),
     /// The connection cannot go on.
@@ -249,178 +250,28 @@ fn other<'a>(input: &'a [u8], limits: &Limits) -> Outcome<'a> {
         b'P' => match input.get(1).map(u8::to_ascii_uppercase) {
             None => More(0),
             Some(b'U') => spelled(input, b"PUB", |at| blank_then(input, at, |at| publish(input, at, limits))),
-            Some(b'I') => spelled(input, b"PING", |at| text(input, at, limits, |_| Op::Ping)),
-            _ => spelled(input, b"PONG", |at| text(input, at, limits, |_| Op::Pong)),
+            Some(b'I') => spelled(input, b"PING", |at| text(input, at, limits.control_line_max, |_| Op::Ping)),
+            _ => spelled(input, b"PONG", |at| text(input, at, limits.control_line_max, |_| Op::Pong)),
         },
         b'H' => spelled(input, b"HPUB", |at| blank_then(input, at, |at| header_publish(input, at, limits))),
         b'S' => spelled(input, b"SUB", |at| blank_then(input, at, |at| subscribe(input, at, limits))),
         b'U' => spelled(input, b"UNSUB", |at| blank_then(input, at, |at| unsubscribe(input, at, limits))),
-        b'C' => spelled(input, b"CONNECT", |at| text(input, at, limits, Op::Connect)),
-        b'I' => spelled(input, b"INFO", |at| text(input, at, limits, Op::Info)),
-        b'+' => spelled(input, b"+OK", |at| text(input, at, limits, |_| Op::Okay)),
-        b'-' => spelled(input, b"-ERR", |at| text(input, at, limits, Op::Error)),
+        b'C' => spelled(input, b"CONNECT", |at| text(input, at, limits.control_line_max, Op::Connect)),
+        b'I' => spelled(input, b"INFO", |at| text(input, at, limits.control_line_max, Op::Info)),
+        b'+' => spelled(input, b"+OK", |at| text(input, at, limits.control_line_max, |_| Op::Okay)),
+        b'-' => spelled(input, b"-ERR", |at| text(input, at, limits.control_line_max, Op::Error)),
         _ => Outcome::Bad(Bad::UnknownOperation),
     }
 }
 
-/// Goes on behind `name` if the input starts with it in any case; a wrong byte is an error even before the rest
-/// has come.
-fn spelled<'a>(input: &'a [u8], name: &[u8], then: impl FnOnce(usize) -> Outcome<'a>) -> Outcome<'a> {
-    let there = input.len().min(name.len());
-    if !input[..there].eq_ignore_ascii_case(&name[..there]) {
-        return Outcome::Bad(Bad::UnknownOperation);
-    }
-    if there < name.len() { More(0) } else { then(name.len()) }
-}
-
-/// Goes on behind one blank.
-fn blank_then<'a>(input: &'a [u8], at: usize, then: impl FnOnce(usize) -> Outcome<'a>) -> Outcome<'a> {
-    match input.get(at) {
-        None => More(0),
-        Some(b' ' | b'\t') => then(at + 1),
-        Some(_) => Outcome::Bad(Bad::UnknownOperation),
-    }
-}
-
-/// An operation whose argument is the rest of its line.
-fn text<'a>(input: &'a [u8], at: usize, limits: &Limits, op: impl FnOnce(&'a [u8]) -> Op<'a>) -> Outcome<'a> {
-    let start = at + input[at..].iter().take_while(|&&byte| byte == b' ' || byte == b'\t').count();
-    // As for other operations, blanks do not count, but they may not go on for ever either.
-    if start - at > limits.control_line_max {
-        return Outcome::Bad(Bad::ControlLine);
-    }
-    let rest = &input[start..];
-    // One byte more than the limit for a CR.
-    let reach = rest.len().min(limits.control_line_max + 2);
-    match memchr::memchr(b'\n', &rest[..reach]) {
-        Some(end) => {
-            let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
-            if line.len() > limits.control_line_max {
-                return Outcome::Bad(Bad::ControlLine);
-            }
-            Done(op(line), start + end + 1)
-        }
-        None if rest.len() > limits.control_line_max + 1 => Outcome::Bad(Bad::ControlLine),
-        None => More(0),
-    }
-}
-
-/// Most arguments any operation takes, and one to tell that there are too many.
+/// Most arguments a client's operation takes, and one to tell that there are too many.
 const ARGUMENTS_MAX: usize = 5;
 
-/// The blank-separated arguments of a line.
-struct Arguments {
-    /// Start and end of each.
-    at: [(usize, usize); ARGUMENTS_MAX],
-    count: usize,
-    /// Start and end of the argument part.
-    line: (usize, usize),
-    /// Where the next line starts.
-    next: usize,
-    /// Single spaces between the arguments and CRLF right behind the last.
-    canonical: bool,
-}
-
-impl Arguments {
-    #[inline]
-    fn get<'a>(&self, input: &'a [u8], index: usize) -> &'a [u8] {
-        let (start, end) = self.at[index];
-        &input[start..end]
-    }
-
-    fn bad<'a>(&self, input: &'a [u8], what: &'static str) -> Outcome<'a> {
-        Outcome::Bad(Bad::Arguments { what, line: &input[self.line.0..self.line.1] })
-    }
-}
-
-/// Splits the line that starts at `start` (behind the operation's name and one blank).
-#[inline(always)]
-fn arguments<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Result<Arguments, Outcome<'a>> {
-    let mut found = Arguments { at: [(0, 0); ARGUMENTS_MAX], count: 0, line: (start, start), next: 0, canonical: true };
-    let mut at = start;
-    loop {
-        let end = token_end(input, at);
-        if found.count == 0 {
-            // Blanks before the first argument do not count, but they may not go on for ever either.
-            if at - start > limits.control_line_max {
-                return Err(Outcome::Bad(Bad::ControlLine));
-            }
-            found.line.0 = at;
-        }
-        if end - found.line.0 > limits.control_line_max {
-            return Err(Outcome::Bad(Bad::ControlLine));
-        }
-        if end > at {
-            if found.count < ARGUMENTS_MAX {
-                found.at[found.count] = (at, end);
-            }
-            found.count += 1;
-        }
-        match input.get(end) {
-            None => return Err(More(0)),
-            Some(b' ') => {
-                found.canonical &= end > at;
-                at = end + 1;
-            }
-            Some(b'\t') => {
-                found.canonical = false;
-                at = end + 1;
-            }
-            Some(b'\n') => {
-                found.canonical = false;
-                found.line.1 = end;
-                found.next = end + 1;
-                return Ok(found);
-            }
-            // A CR anywhere but before the LF would let one client forge lines for another.
-            Some(b'\r') => match input.get(end + 1) {
-                None => return Err(More(0)),
-                Some(b'\n') => {
-                    found.canonical &= end > at;
-                    found.line.1 = end;
-                    found.next = end + 2;
-                    return Ok(found);
-                }
-                Some(_) => return Err(Outcome::Bad(Bad::UnknownOperation)),
-            },
-            Some(_) => return Err(Outcome::Bad(Bad::UnknownOperation)),
-        }
-    }
-}
-
-/// Where the token at `at` ends: the next SP, HT, CR, LF or NUL, or the end of the input. Other control bytes are
-/// ordinary.
-#[inline(always)]
-fn token_end(input: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    while let Some(word) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*word);
-        // The lowest byte marked is the first one below 0x21.
-        let low = word.wrapping_sub(ONES * 0x21) & !word & HIGH;
-        if low == 0 {
-            at += 8;
-            continue;
-        }
-        at += low.trailing_zeros() as usize / 8;
-        if is_delimiter(input[at]) {
-            return at;
-        }
-        at += 1;
-    }
-    while at < input.len() && !is_delimiter(input[at]) {
-        at += 1;
-    }
-    at
-}
-
-fn is_delimiter(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0)
-}
+type Line = Arguments<ARGUMENTS_MAX>;
 
 #[inline(always)]
 fn publish<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> {
-    let line = match arguments(input, start, limits) {
+    let line: Line = match arguments(input, start, limits.control_line_max) {
         Ok(line) => line,
         Err(outcome) => return outcome,
     };
@@ -436,7 +287,7 @@ fn publish<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> {
 }
 
 fn header_publish<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> {
-    let line = match arguments(input, start, limits) {
+    let line: Line = match arguments(input, start, limits.control_line_max) {
         Ok(line) => line,
         Err(outcome) => return outcome,
     };
@@ -463,7 +314,7 @@ fn header_publish<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome
 #[inline(always)]
 fn with_payload<'a>(
     input: &'a [u8],
-    line: &Arguments,
+    line: &Line,
     reply: &'a [u8],
     header_bytes: u32,
     size: u32,
@@ -487,7 +338,7 @@ fn with_payload<'a>(
 }
 
 fn subscribe<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> {
-    let line = match arguments(input, start, limits) {
+    let line: Line = match arguments(input, start, limits.control_line_max) {
         Ok(line) => line,
         Err(outcome) => return outcome,
     };
@@ -500,7 +351,7 @@ fn subscribe<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> 
 }
 
 fn unsubscribe<'a>(input: &'a [u8], start: usize, limits: &Limits) -> Outcome<'a> {
-    let line = match arguments(input, start, limits) {
+    let line: Line = match arguments(input, start, limits.control_line_max) {
         Ok(line) => line,
         Err(outcome) => return outcome,
     };

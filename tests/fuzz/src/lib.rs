@@ -10,4 +10,5 @@ pub mod http;
 pub mod nkey;
 pub mod parse;
 pub mod permissions;
+pub mod route;
 pub mod session;
