@@ -119,9 +119,6 @@ pub mod log;
 pub mod memory;
 #[cfg(feature = "monitoring")]
 pub mod monitor;
-#[cfg(not(feature = "monitoring"))]
-#[path = "monitor/absent.rs"]
-pub mod monitor;
 pub mod reactor;
 pub mod server;
 #[allow(unsafe_code)]

@@ -3,6 +3,8 @@
 mod attend;
 mod certificates;
 mod lame_duck;
+#[cfg(not(feature = "monitoring"))]
+mod no_monitor;
 mod ports_file;
 mod reload;
 mod remote;
@@ -14,7 +16,8 @@ pub use remote::signal;
 use crate::broker::{Broker, Closed, Identity, NATS_VERSION, Shared};
 use crate::config::Options;
 use crate::log::{Log, Quoted};
-use crate::monitor::{self, Doors, Monitor};
+#[cfg(feature = "monitoring")]
+use crate::monitor;
 use crate::reactor::tls::Acceptor;
 use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, Worker, host_port, listen, prepare};
 use crate::sys;
@@ -22,6 +25,9 @@ use crate::wire::nkey;
 use certificates::Watch;
 use lame_duck::LameDuck;
 use mio::net::TcpListener;
+use monitor::{Doors, Monitor};
+#[cfg(not(feature = "monitoring"))]
+use no_monitor as monitor;
 use ports_file::PortsFile;
 use std::fmt;
 use std::io;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Doors(Infallible);
 
-/// See the module of the same name.
+/// As in the folder `monitor`, like all others.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
     /// `http` or `https`.
@@ -31,8 +31,9 @@ pub struct OpenError;
 
 /// What the documents would be about.
 #[derive(Debug)]
+#[expect(dead_code, reason = "there is nobody to look at it")]
 pub struct Subject {
-    /// As in the module of the same name, like all others.
+    /// See above.
     pub shared: Arc<Shared>,
     /// See above.
     pub options: Arc<Options>,
@@ -65,7 +66,7 @@ impl Doors {
         if options.monitors() { Err(OpenError) } else { Ok(None) }
     }
 
-    /// See the module of the same name.
+    /// See above.
     pub fn place(&self) -> Option<Place> {
         match self.0 {}
     }
