@@ -252,8 +252,10 @@ fn connections_have_the_figures_and_the_order_of_the_official_server() {
             let document = server.json(target);
             let tops = ["num_connections", "total", "offset", "limit"].map(|name| document[name].clone());
             let connections = document["connections"].as_array().unwrap();
+            // What waited for a client when it closed is a matter of moments.
+            let is_told = |name: &&&str| **name != "pending_bytes" || !target.contains("closed");
             let fields = |connection: &Value| -> Vec<Value> {
-                same.iter().chain(&more).map(|name| connection[name].clone()).collect()
+                same.iter().chain(&more).filter(is_told).map(|name| connection[name].clone()).collect()
             };
             (tops, connections.iter().map(fields).collect::<Vec<_>>())
         };
