@@ -260,11 +260,6 @@ impl Interest {
         self.account(account).write().sweep(route, walk, places);
     }
 
-    /// The pattern of a subscription that is at `node`.
-    pub fn pattern(&self, account: AccountId, node: NodeId) -> Vec<u8> {
-        self.account(account).index.read().unwrap_or_else(PoisonError::into_inner).subject(node)
-    }
-
     /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's. Returns what the
     /// search cost, in bytes of output that take about as long.
     pub fn find(&self, account: AccountId, subject: &[u8], hash: u64, worker: u8, out: &mut Matched) -> usize {
@@ -281,12 +276,12 @@ impl Interest {
 
     /// The subject or pattern of a subscription that is there.
     pub fn subject(&self, account: AccountId, node: NodeId) -> Vec<u8> {
-        self.account(account).index.read().unwrap_or_else(PoisonError::into_inner).subject(node)
+        self.account(account).read().subject(node)
     }
 
     /// How the subscriptions of an account came and went.
     pub fn tally(&self, account: AccountId) -> Tally {
-        self.account(account).index.read().unwrap_or_else(PoisonError::into_inner).tally()
+        self.account(account).read().tally()
     }
 
     /// Every account there is now, in the order of their numbers.

@@ -172,7 +172,7 @@ impl Broker {
         let Some(sub) = self.local.subs.get_slot(slot).filter(|sub| sub.client == key) else { return };
         let (node, queue, sid) = (sub.node, sub.queue().to_vec(), sub.sid.bytes().to_vec());
         let client = &self.local.clients[key as usize];
-        let subject = self.shared.interest.pattern(client.account, node);
+        let subject = self.shared.interest.subject(client.account, node);
         match self.local.may_subscribe(key, &subject, &queue) {
             MaySubscribe::No => {
                 let client = &self.local.clients[key as usize];
