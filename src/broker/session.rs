@@ -14,6 +14,16 @@ const PARTIAL_MIN: usize = 512;
 /// A queue name that clients may not use.
 const RESERVED_QUEUE: &[u8] = b"_sys_";
 
+/// What came of the first operation of some input.
+pub(super) enum Step {
+    /// It is done; it had so many bytes.
+    Done(usize),
+    /// It is not whole; of so many bytes, if that is known, else 0.
+    More(usize),
+    /// The connection is being closed over it.
+    Bad,
+}
+
 impl Broker {
     /// Room for the next bytes of an operation whose length is known but whose end has not come: the owner may read
     /// into it first, and says how much it read in [`filled`](Self::filled).
@@ -62,9 +72,12 @@ impl Broker {
 
     /// Works on input; returns how much of it is done with.
     fn work_on(&mut self, key: u32, input: &[u8]) -> usize {
+        if self.local.clients[key as usize].is_route() {
+            return self.work_on_route(key, input);
+        }
         let mut used = 0;
         if self.local.clients[key as usize].partial.have > 0 {
-            used = self.complete(key, input);
+            used = self.complete(key, input, Self::client_step);
         }
         let mut limits = self.limits_of(key);
         while used < input.len() {
@@ -91,10 +104,7 @@ impl Broker {
                     limits = self.limits_of(key);
                 }
                 Outcome::More(need) => {
-                    let partial = &mut self.local.clients[key as usize].partial;
-                    partial.buffer = self.spares.take();
-                    partial.need = need;
-                    partial.add(rest);
+                    self.keep(key, rest, need);
                     return input.len();
                 }
                 Outcome::Bad(bad) => {
@@ -183,16 +193,38 @@ impl Broker {
         is_permitted
     }
 
-    /// Goes on with an operation that began in earlier input. Returns how much of this one it took.
-    fn complete(&mut self, key: u32, input: &[u8]) -> usize {
+    /// Keeps the first bytes of an operation.
+    pub(super) fn keep(&mut self, key: u32, bytes: &[u8], need: usize) {
+        let partial = &mut self.local.clients[key as usize].partial;
+        partial.buffer = self.spares.take();
+        partial.need = need;
+        partial.add(bytes);
+    }
+
+    /// Does the first operation of a client's input.
+    fn client_step(&mut self, key: u32, input: &[u8]) -> Step {
+        match parse(input, &self.limits_of(key)) {
+            Outcome::Done(op, bytes) => {
+                self.operate(key, op);
+                Step::Done(bytes)
+            }
+            Outcome::More(need) => Step::More(need),
+            Outcome::Bad(bad) => {
+                self.refuse(key, &bad, input);
+                Step::Bad
+            }
+        }
+    }
+
+    /// Goes on with an operation that began in earlier input, which `step` does once it is whole. Returns how much of this
+    /// one it took.
+    pub(super) fn complete(&mut self, key: u32, input: &[u8], step: fn(&mut Self, u32, &[u8]) -> Step) -> usize {
         let mut used = 0;
         loop {
             let client = &mut self.local.clients[key as usize];
             if !client.is_open() {
                 return input.len();
             }
-            let payload_max = client.payload_max(self.limits.payload_max);
-            let limits = Limits { headers: client.headers, payload_max, ..self.limits };
             let mut partial = std::mem::take(&mut client.partial);
             let rest = &input[used..];
             // No more than belongs to this operation, or to its line while the rest is not known.
@@ -207,24 +239,20 @@ impl Broker {
                 self.local.clients[key as usize].partial = partial;
                 return used;
             }
-            match parse(&partial.buffer[..partial.have], &limits) {
-                Outcome::Done(op, bytes) => {
+            match step(self, key, &partial.buffer[..partial.have]) {
+                Step::Done(bytes) => {
                     debug_assert_eq!(bytes, partial.have);
-                    self.operate(key, op);
                     self.spares.give(partial.buffer);
                     return used;
                 }
-                Outcome::More(need) => {
+                Step::More(need) => {
                     partial.need = need;
                     self.local.clients[key as usize].partial = partial;
                     if used == input.len() {
                         return used;
                     }
                 }
-                Outcome::Bad(bad) => {
-                    self.refuse(key, &bad, &partial.buffer[..partial.have]);
-                    return input.len();
-                }
+                Step::Bad => return input.len(),
             }
         }
     }

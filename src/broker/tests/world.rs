@@ -99,6 +99,8 @@ pub struct World {
     timers: BTreeMap<(usize, u32), u64>,
     /// Passwords that the brokers want checked.
     pub checks: Vec<(usize, Box<Check>)>,
+    /// Connections to other servers that the brokers want.
+    pub dials: Vec<u64>,
     pub now: u64,
     /// What happened since the last look.
     pub turns: Vec<Turn>,
@@ -122,6 +124,7 @@ impl World {
             mailboxes: (0..workers).map(|_| VecDeque::new()).collect(),
             timers: BTreeMap::new(),
             checks: Vec::new(),
+            dials: Vec::new(),
             now: 0,
             turns: Vec::new(),
             options,
@@ -349,6 +352,7 @@ impl World {
                 }
                 Action::Drop(key) => self.drop_socket(self.keys[worker][&key]),
                 Action::Check(check) => self.checks.push((worker, check)),
+                Action::Dial { dial, .. } => self.dials.push(dial),
             }
         }
     }
@@ -478,8 +482,8 @@ fn parcels(mail: &Mail) -> Vec<Parcel> {
         subject: entry.message.subject.to_vec(),
         tail: entry.message.tail.to_vec(),
         group: match entry.to {
-            Recipients::Plain => None,
-            Recipients::Member(_, name) => Some(name.to_vec()),
+            Recipients::Plain | Recipients::Route(..) => None,
+            Recipients::Member(_, name) | Recipients::Elsewhere(name) => Some(name.to_vec()),
         },
     };
     batch.entries().map(parcel).collect()
