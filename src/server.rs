@@ -2,6 +2,7 @@
 
 mod attend;
 mod certificates;
+mod cluster;
 mod lame_duck;
 #[cfg(not(feature = "monitoring"))]
 mod no_monitor;
@@ -13,16 +14,18 @@ mod watchdog;
 pub use attend::tell;
 pub use remote::signal;
 
+use crate::broker::routes::ROUTE_WORKER;
 use crate::broker::{Broker, Closed, Identity, NATS_VERSION, Shared};
 use crate::config::Options;
 use crate::log::{Log, Quoted};
 #[cfg(feature = "monitoring")]
 use crate::monitor;
 use crate::reactor::tls::Acceptor;
-use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, Worker, host_port, listen, prepare};
+use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, RouteDoor, Worker, host_port, listen, prepare};
 use crate::sys;
 use crate::wire::nkey;
 use certificates::Watch;
+use cluster::Entrance;
 use lame_duck::LameDuck;
 use mio::net::TcpListener;
 use monitor::{Doors, Monitor};
@@ -47,6 +50,8 @@ pub struct Server {
     shared: Arc<Shared>,
     /// What new connections begin TLS with, where there is TLS.
     acceptor: Option<Arc<Acceptor>>,
+    /// Where peers come in, if there is a cluster.
+    entrance: Option<Entrance>,
     watch: Watch,
     mailboxes: Vec<Arc<Mailbox>>,
     helper: Option<Arc<Helper>>,
@@ -66,6 +71,13 @@ pub enum StartError {
     Listen {
         /// As configured, `host:port`.
         address: String,
+        /// What the system said, see [`listen`].
+        reason: String,
+    },
+    /// Peers cannot come in at the configured address.
+    Routes {
+        /// As configured; 0 for any.
+        port: u16,
         /// What the system said, see [`listen`].
         reason: String,
     },
@@ -90,6 +102,7 @@ impl fmt::Display for StartError {
             Self::Listen { address, reason } => {
                 write!(f, "Error listening on port: {address}, \"{reason}\"")
             }
+            Self::Routes { port, reason } => write!(f, "Error listening on router port: {port} - {reason}"),
             Self::User { who, reason } => write!(f, "Error becoming user {}: {reason}", Quoted(who.as_bytes())),
             Self::Tls(reason) => f.write_str(reason),
             Self::Monitoring(error) => error.fmt(f),
@@ -125,6 +138,7 @@ impl Server {
         announce(&id, &name, &options, warnings, &log);
         let watch = Watch::of(&options);
         let acceptor = Acceptor::build(&options).map_err(StartError::Tls)?;
+        let entrance = Entrance::open(&options)?;
         let doors = Doors::open(&options, acceptor.is_some(), &log).map_err(StartError::Monitoring)?;
         let ((socket, address), host) = match passed {
             Some(passed) => {
@@ -155,6 +169,7 @@ impl Server {
             options: Arc::new(options),
             shared,
             acceptor,
+            entrance,
             watch,
             mailboxes: Vec::new(),
             helper: None,
@@ -172,6 +187,9 @@ impl Server {
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
         server.announce_tls();
+        if let Some(entrance) = &server.entrance {
+            entrance.announce(&server.options, &server.shared.log);
+        }
         server.write_ports_file();
         server.shared.log.info(format_args!("Server is ready"));
         Ok(server)
@@ -193,7 +211,8 @@ impl Server {
         let Options { tls, allow_non_tls, .. } = &*self.options;
         let scheme = if tls.is_some() && !allow_non_tls { "tls" } else { "nats" };
         let monitoring = self.monitor_place.map(|place| (place.scheme, place.address));
-        match PortsFile::write(path.clone(), (scheme, self.address), monitoring) {
+        let cluster = self.route_addr().map(|address| ("nats", address));
+        match PortsFile::write(path.clone(), (scheme, self.address), monitoring, cluster) {
             Ok(file) => self.ports_file = Some(file),
             Err(error) => {
                 let (path, reason) = (path.display(), sys::error_text(&error));
@@ -227,10 +246,20 @@ impl Server {
             let log = self.shared.log.clone();
             let mut worker = Worker::new(number, poll, Arc::clone(&helper), broker, listener.take(), clock, log)?;
             worker.set_acceptor(self.acceptor.clone());
+            if number == usize::from(ROUTE_WORKER)
+                && let Some(door) = self.route_door()?
+            {
+                worker.join_cluster(door)?;
+            }
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || worker.run())?;
             self.threads.push(thread);
         }
         Ok(())
+    }
+
+    fn route_door(&mut self) -> io::Result<Option<RouteDoor>> {
+        let Some(joining) = self.joining() else { return Ok(None) };
+        self.entrance.as_mut().map_or(Ok(None), |entrance| entrance.door(joining))
     }
 
     /// The address clients connect to.

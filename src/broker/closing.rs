@@ -54,8 +54,7 @@ impl Local {
         client.backlog = None;
         self.disturbances += 1;
         if client.is_route() {
-            let conn = client.cid;
-            self.routes.note_end(conn);
+            self.routes.note_end(key, client);
         } else {
             self.shared.connections.fetch_sub(1, Ordering::Relaxed);
             self.leave_account(key);

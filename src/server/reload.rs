@@ -73,6 +73,9 @@ impl Server {
         log.set_debug(debug);
         log.set_trace(trace);
         self.tell_workers();
+        if !changes.is_empty() {
+            self.rejoin_cluster();
+        }
         let is_changed = |key| changes.iter().any(|change| change.is_of(key));
         if is_changed("ports_file_dir") {
             self.ports_file = None;

@@ -26,9 +26,12 @@ impl Broker {
         while let Some(membership) = &mut self.membership {
             if let Some(action) = membership.cluster.next_action() {
                 self.follow(action);
-            } else if let Some(conn) = self.local.routes.ended.pop() {
+            } else if let Some((conn, neighbour)) = self.local.routes.ended.pop() {
                 membership.keys.remove(&conn);
                 membership.cluster.closed(conn, now);
+                if let Some(neighbour) = neighbour {
+                    self.forget_neighbour(*neighbour);
+                }
             } else {
                 return;
             }
@@ -36,7 +39,9 @@ impl Broker {
     }
 
     fn key_of(&self, conn: Conn) -> Option<u32> {
-        self.membership.as_ref()?.keys.get(&conn).copied()
+        let key = *self.membership.as_ref()?.keys.get(&conn)?;
+        // It may have ended and not be known to have, and another connection may have its key.
+        self.local.clients.get(key as usize).filter(|client| client.cid == conn).map(|_| key)
     }
 
     fn follow(&mut self, action: cluster::Action) {
@@ -187,13 +192,18 @@ impl Broker {
         self.local.start_announcing(key);
     }
 
-    /// It is no longer.
+    /// It is no longer, though it may be open still.
     fn lose(&mut self, key: u32) {
-        let interest = &self.shared.interest;
         let Some(route) = &mut self.local.clients[key as usize].route else { return };
-        let Some(neighbour) = route.peer.take() else { return };
-        let Neighbour { remote, announcers, .. } = *neighbour;
-        self.local.routes.remove(remote.route(), key);
+        if let Some(neighbour) = route.peer.take() {
+            self.local.routes.remove(neighbour.remote.route(), key);
+            self.forget_neighbour(*neighbour);
+        }
+    }
+
+    fn forget_neighbour(&mut self, neighbour: Neighbour) {
+        let Neighbour { remote, announcers, .. } = neighbour;
+        let interest = &self.shared.interest;
         for (account, announcer) in announcers.into_iter().enumerate() {
             interest.stop_announcing(account as u32, announcer);
         }

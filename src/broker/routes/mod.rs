@@ -76,8 +76,8 @@ pub(super) struct Table {
     import: Option<SubjectLists>,
     /// The count of changes that was announced last.
     announced: u32,
-    /// Connections that were closed and of which the cluster does not know that yet.
-    ended: Vec<Conn>,
+    /// Connections that were closed and of which the cluster does not know that yet; with who was at the other end.
+    ended: Vec<(Conn, Option<Box<Neighbour>>)>,
     /// Lines, and names of queue groups, while they are put together.
     scratch: Vec<u8>,
 }
@@ -107,9 +107,13 @@ impl Table {
         self.keys.retain(|&other| other != key);
     }
 
-    /// A route's connection is closed.
-    pub(super) fn note_end(&mut self, conn: Conn) {
-        self.ended.push(conn);
+    /// A route's connection is closed: from now on nothing is sent to it.
+    pub(super) fn note_end(&mut self, key: u32, client: &mut Client) {
+        let neighbour = client.route.as_mut().and_then(|route| route.peer.take());
+        if let Some(neighbour) = &neighbour {
+            self.remove(neighbour.remote.route(), key);
+        }
+        self.ended.push((client.cid, neighbour));
     }
 }
 
