@@ -14,9 +14,11 @@ mod act;
 mod announce;
 mod deliver;
 mod relay;
+mod report;
 mod session;
 
 pub(super) use deliver::Sending;
+pub use report::{ClusterReport, RouteRow};
 
 use super::client::Client;
 use super::mail::Mail;
@@ -123,6 +125,8 @@ pub struct Membership {
     cluster: Cluster,
     /// Its connections by what it calls them: their numbers.
     keys: BTreeMap<Conn, u32>,
+    /// The port that peers come in at.
+    port: u16,
     /// Interest of peers that are gone, to be swept out of the indexes.
     sweeps: Vec<Sweep>,
     /// Subjects that interest of peers is taken in.
@@ -181,6 +185,7 @@ impl Membership {
         let mut made = Self {
             cluster: Cluster::new(own.clone(), settings.clone(), seed),
             keys: BTreeMap::new(),
+            port: 0,
             sweeps: Vec::new(),
             export: None,
             own_urls: Vec::new(),
@@ -195,6 +200,7 @@ impl Membership {
 
     fn set(&mut self, joining: &Joining) {
         let Joining { own, settings, handshake } = joining;
+        self.port = own.port;
         self.export.clone_from(&own.export);
         self.own_urls.clone_from(&own.client_urls);
         self.no_advertise = settings.no_advertise;
