@@ -241,8 +241,7 @@ impl Client {
 }
 
 impl Broker {
-    /// Becomes a member of a cluster, or one with other options. Only the worker that owns the routes does. Routes are
-    /// dialled from the next [`attend_cluster`](Self::attend_cluster) on.
+    /// Becomes a member of a cluster, or one with other options. Only the worker that owns the routes does.
     pub fn join_cluster(&mut self, joining: &Joining, seed: u64) {
         let now = self.local.now;
         self.local.routes.import.clone_from(&joining.own.import);
@@ -257,6 +256,7 @@ impl Broker {
                 *none = Some(membership);
             }
         }
+        self.follow_cluster();
         self.tell_news();
     }
 
