@@ -5,7 +5,7 @@ use super::Broker;
 impl Broker {
     /// True if there is such work.
     pub fn has_chores(&self) -> bool {
-        !self.local.leaving.is_empty() || self.surplus > 0 || self.recheck.is_some()
+        !self.local.leaving.is_empty() || self.surplus > 0 || self.recheck.is_some() || self.waits_for_others()
     }
 
     /// Does some of it.

@@ -14,6 +14,8 @@ pub enum Mail {
     Hold(Publisher),
     /// One of those who stopped it no longer does.
     Release(Publisher),
+    /// All workers together hold too much memory: look what you can do about it.
+    Look,
 }
 
 /// Messages on their way to another worker, packed into one buffer.

@@ -92,6 +92,8 @@ impl Broker {
             Mail::Messages(batch) => self.deliver_batch(batch, 0),
             Mail::Hold(publisher) => self.local.hold(publisher),
             Mail::Release(publisher) => self.local.release(publisher),
+            // Memory is looked at whenever output was flushed, and so after letters.
+            Mail::Look => {}
         }
     }
 

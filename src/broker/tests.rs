@@ -9,6 +9,7 @@
 //! - [`permissions`]: what a user may do, and what one gets who may not get everything
 //! - [`recheck`]: other users and permissions while clients are connected
 //! - [`lame_duck`]: the way out
+//! - [`memory`]: the byte budget of all workers, and the limits of one address
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
 //! - [`reload`]: other options while clients are connected
 //! - [`security`]: what comes before the first operation where there is TLS
@@ -19,6 +20,7 @@ mod dice;
 mod lame_duck;
 mod limits;
 mod login;
+mod memory;
 mod model;
 mod operations;
 mod permissions;

@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 pub use flags::Flags;
 pub use help::help;
 pub use lang::Outside;
-pub use options::{Advertised, Options, WriteTimeout};
+pub use options::{Advertised, MaxMemory, Options, WriteTimeout};
 pub use source::Source;
 
 /// What the command line asks for.
