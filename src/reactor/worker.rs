@@ -464,7 +464,10 @@ impl Worker {
         let room_bytes = room.len();
         let bytes = match socket.read(room, &mut self.scratch, &mut self.tls_buffers) {
             // With TLS there may be more to read all the same.
-            Ok(None) => return self.enqueue(key),
+            Ok(None) => {
+                self.count_socket(key);
+                return self.enqueue(key);
+            }
             Ok(Some(0)) => {
                 socket.stream.readable = false;
                 self.broker.end_of_input(key);
@@ -492,6 +495,7 @@ impl Worker {
         self.turns.read_bytes += bytes as u64;
         self.broker.filled(key, bytes.min(room_bytes));
         self.broker.receive(key, &self.scratch[..bytes.saturating_sub(room_bytes)]);
+        self.count_socket(key);
         self.after_input(key);
     }
 
@@ -518,6 +522,10 @@ impl Worker {
                 self.write(key);
             }
         }
+        if self.broker.look_at_memory(self.mailboxes[self.number].bytes()) {
+            self.tls_buffers.trim();
+            crate::sys::memory::trim();
+        }
         self.act();
         // Readers that have caught up let publishers of other workers go.
         self.post_mail();
@@ -537,17 +545,30 @@ impl Worker {
             let count = self.broker.local().output(key, &mut slices);
             match socket.write(&slices[..count], &mut self.tls_buffers) {
                 Ok(Some(bytes)) => self.broker.local().wrote(key, bytes),
-                Ok(None) => return self.broker.local().blocked(key),
+                Ok(None) => {
+                    self.broker.local().blocked(key);
+                    return self.count_socket(key);
+                }
                 Err(_) => {
                     self.broker.broken(key, Reason::WriteError);
                     break;
                 }
             }
         }
+        self.count_socket(key);
+        let Some(socket) = &mut self.sockets[key as usize] else { return };
         match self.broker.local().flushed(key) {
             Flushed::Stay => {}
             Flushed::HalfClose => socket.half_close(&mut self.tls_buffers),
             Flushed::Drop => self.drop_socket(key),
+        }
+    }
+
+    /// Tells the broker what a connection's socket holds.
+    #[inline]
+    fn count_socket(&mut self, key: u32) {
+        if let Some(Some(socket)) = self.sockets.get(key as usize) {
+            self.broker.count_beside(key, socket.bytes());
         }
     }
 

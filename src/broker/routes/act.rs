@@ -115,7 +115,7 @@ impl Broker {
     pub(super) fn tell_news(&mut self) {
         let Some(membership) = &self.membership else { return };
         let news = Arc::new(membership.news());
-        for worker in 0..self.local.workers() {
+        for worker in 0..self.local.workers() as u8 {
             if worker != ROUTE_WORKER {
                 self.local.mail.push((worker, Mail::News(Arc::clone(&news))));
             }

@@ -180,6 +180,7 @@ impl Sums {
         self.counts.stalls += counts.stalls;
         self.counts.refused += counts.refused;
         self.counts.route_traffic += counts.route_traffic;
+        self.counts.refused_subs += counts.refused_subs;
         for (reason, cut) in counts.cuts {
             let all = self.counts.cuts.entry(reason).or_default();
             all.connections += cut.connections;
