@@ -192,6 +192,8 @@ impl Worker {
     /// Works until told to shut down, and then until every connection has what waited for it, or too long.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        // Configured routes are dialled now, whether or not anything happens here.
+        self.attend_cluster();
         while !self.ending || self.sockets.iter().any(Option::is_some) {
             let throttled = self.is_throttled();
             let wait = self.wait(throttled);
