@@ -54,7 +54,7 @@ impl Local {
         client.backlog = None;
         self.disturbances += 1;
         if client.is_route() {
-            self.routes.note_end(key, client);
+            self.routes.note_end(key, client, reason);
         } else {
             self.shared.connections.fetch_sub(1, Ordering::Relaxed);
             self.leave_account(key);
