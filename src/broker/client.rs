@@ -6,6 +6,7 @@ use super::routes::Route;
 use super::security::Security;
 use super::subs::Sids;
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::log::Quoted;
 use crate::memory::Chain;
 use crate::wire::Connect;
 use std::fmt;
@@ -333,7 +334,7 @@ impl fmt::Display for Client {
         }
         match self.user() {
             Some(User { name, account_name, .. }) if *name != Name::Anyone => {
-                write!(f, " - {}", crate::wire::errors::quoted(format!("{account_name}/{name}").as_bytes()))
+                write!(f, " - {}", Quoted(format!("{account_name}/{name}").as_bytes()))
             }
             _ => Ok(()),
         }
@@ -346,10 +347,6 @@ impl fmt::Display for Label {
         let version = if label.version.is_empty() { String::new() } else { format!("v{}", label.version) };
         let parts = [&version, &label.lang, &label.name];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect();
-        if parts.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " - {}", crate::wire::errors::quoted(parts.join(":").as_bytes()))
-        }
+        if parts.is_empty() { Ok(()) } else { write!(f, " - {}", Quoted(parts.join(":").as_bytes())) }
     }
 }

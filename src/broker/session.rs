@@ -4,8 +4,7 @@ use super::auth::permissions::MaySubscribe;
 use super::client::{Backlog, Partial, State};
 use super::reason::Reason;
 use super::{Broker, Occasion, Publisher};
-use crate::log::{Level, Plain};
-use crate::wire::errors::quoted;
+use crate::log::{Level, Plain, Quoted};
 use crate::wire::{Bad, Limits, Message, Op, Outcome, ProtocolError, Publish, message, parse, plain_publish, subject};
 
 /// The first buffer of an operation that did not come whole.
@@ -280,7 +279,7 @@ impl Broker {
             Op::Publish(_) | Op::Okay => {}
             Op::Error(text) => {
                 let client = &self.local.clients[key as usize];
-                self.shared.log.about(Level::Error, client, format_args!("Client Error {}", quoted(text)));
+                self.shared.log.about(Level::Error, client, format_args!("Client Error {}", Quoted(text)));
                 self.local.close(key, Reason::ParseError, None);
             }
         }
@@ -324,14 +323,14 @@ impl Broker {
             self.shared.log.about(
                 Level::Error,
                 client,
-                format_args!("Publish Violation - Subject {}", quoted(subject)),
+                format_args!("Publish Violation - Subject {}", Quoted(subject)),
             );
             self.local.complain(key, ProtocolError::PublishPermission(subject));
             return false;
         }
         if is_reserved_reply(reply) {
             let client = &self.local.clients[key as usize];
-            self.shared.log.about(Level::Error, client, format_args!("Publish Violation - Reply {}", quoted(reply)));
+            self.shared.log.about(Level::Error, client, format_args!("Publish Violation - Reply {}", Quoted(reply)));
             self.local.complain(key, ProtocolError::ReplyPermission(reply));
             return false;
         }
@@ -367,8 +366,8 @@ impl Broker {
         let client = &self.local.clients[key as usize];
         let log = &self.shared.log;
         if queue == RESERVED_QUEUE || may_subscribe == MaySubscribe::No {
-            let (subject_quoted, sid) = (quoted(subject), Plain(sid));
-            let queue_shown = if queue.is_empty() { String::new() } else { format!(", Queue: {}", quoted(queue)) };
+            let (subject_quoted, sid) = (Quoted(subject), Plain(sid));
+            let queue_shown = if queue.is_empty() { String::new() } else { format!(", Queue: {}", Quoted(queue)) };
             let text = format_args!("Subscription Violation - Subject {subject_quoted}{queue_shown}, SID {sid}");
             log.about(Level::Error, client, text);
             return self.local.complain(key, ProtocolError::SubscriptionPermission(subject, queue));
@@ -455,7 +454,7 @@ impl Broker {
         let log = &self.shared.log;
         let (reason, error) = match bad {
             Bad::UnknownOperation => {
-                let start = quoted(&input[..input.len().min(32)]);
+                let start = Quoted(&input[..input.len().min(32)]);
                 log.about(Level::Error, client, format_args!("Client parser ERROR, state=0, i=0: proto='{start}...'"));
                 (Reason::ProtocolViolation, Some(ProtocolError::UnknownOperation))
             }
@@ -469,7 +468,7 @@ impl Broker {
                 (Reason::MaximumMessagePayloadExceeded, Some(ProtocolError::Payload))
             }
             Bad::Arguments { what, line } => {
-                log.about(Level::Error, client, format_args!("{what}: {}", quoted(line)));
+                log.about(Level::Error, client, format_args!("{what}: {}", Quoted(line)));
                 (Reason::ProtocolViolation, None)
             }
             Bad::HeadersNotSupported => {

@@ -10,6 +10,7 @@
 //! - [`recheck`]: other users and permissions while clients are connected
 //! - [`lame_duck`]: the way out
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
+//! - [`mesh`]: several servers, and routes between them
 //! - [`reload`]: other options while clients are connected
 //! - [`security`]: what comes before the first operation where there is TLS
 
@@ -19,6 +20,7 @@ mod dice;
 mod lame_duck;
 mod limits;
 mod login;
+mod mesh;
 mod model;
 mod operations;
 mod permissions;

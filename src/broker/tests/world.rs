@@ -99,8 +99,8 @@ pub struct World {
     timers: BTreeMap<(usize, u32), u64>,
     /// Passwords that the brokers want checked.
     pub checks: Vec<(usize, Box<Check>)>,
-    /// Connections to other servers that the brokers want.
-    pub dials: Vec<u64>,
+    /// Connections to other servers that the brokers want, and the ports there.
+    pub dials: Vec<(u64, u16)>,
     pub now: u64,
     /// What happened since the last look.
     pub turns: Vec<Turn>,
@@ -143,6 +143,11 @@ impl World {
     /// A new connection.
     pub fn accept(&mut self, worker: usize) -> usize {
         let key = self.brokers[worker].accept("[::1]:9".parse().unwrap());
+        self.adopt(worker, key)
+    }
+
+    /// A new connection that the broker knows already.
+    pub fn adopt(&mut self, worker: usize, key: u32) -> usize {
         let cid = self.brokers[worker].client(key).unwrap().cid;
         let number = self.peers.len();
         self.peers.push(Peer { worker, key, cid, space: ENDLESS, ..Peer::default() });
@@ -257,6 +262,7 @@ impl World {
 
     /// A worker posts its mail, then writes to everyone it has something for.
     pub fn flush(&mut self, worker: usize) {
+        self.order(worker, Broker::prepare_to_flush);
         self.post_mail(worker);
         self.turns.push(Turn { event: Event::PostedAll { from: worker }, queued: Vec::new() });
         while let Some(key) = self.brokers[worker].local().next_dirty() {
@@ -352,7 +358,7 @@ impl World {
                 }
                 Action::Drop(key) => self.drop_socket(self.keys[worker][&key]),
                 Action::Check(check) => self.checks.push((worker, check)),
-                Action::Dial { dial, .. } => self.dials.push(dial),
+                Action::Dial { dial, port, .. } => self.dials.push((dial, port)),
             }
         }
     }
@@ -397,6 +403,7 @@ impl World {
             for worker in 0..self.brokers.len() {
                 self.take_letters(worker, usize::MAX);
                 self.order(worker, Broker::do_chores);
+                self.order(worker, Broker::attend_cluster);
                 self.flush(worker);
             }
             let ready = self.peers.iter().position(|peer| peer.ready && !peer.dropped);

@@ -236,8 +236,3 @@ struct Nothing {}
 fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
     *number == N::default()
 }
-
-/// Text of a peer; what is no UTF-8 becomes replacement characters.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
