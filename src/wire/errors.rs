@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_single_Quoted() {
+    fn lines_are_single_quoted() {
         assert_eq!(ProtocolError::Stale.line(), b"-ERR 'Stale Connection'\r\n");
         assert_eq!(
             ProtocolError::SubscriptionPermission(b"a.b", b"").text(),
