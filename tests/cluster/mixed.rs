@@ -263,7 +263,8 @@ fn official_and_midge_servers_tell_their_clients_of_a_lame_duck() {
 fn start_keeper(name: &str, folder: &Folder, cluster: &str, routes: &[SocketAddr]) -> Node {
     let urls: Vec<String> = routes.iter().map(|address| format!("nats://{address}")).collect();
     let place = folder.path(name);
-    let args = ["-n", name, "-js", "-sd", &place, "--cluster_name", "C1", "--cluster", cluster, "--routes", &urls.join(",")];
+    let args =
+        ["-n", name, "-js", "-sd", &place, "--cluster_name", "C1", "--cluster", cluster, "--routes", &urls.join(",")];
     Node::run(Official, &args)
 }
 
