@@ -229,6 +229,16 @@ impl Cluster {
         }
     }
 
+    /// After a reload peers must give other credentials.
+    pub(super) fn close_accepted(&mut self) {
+        for conn in self.conns.others(Conn::MAX) {
+            if self.conns.get(conn).is_some_and(|state| state.origin == Origin::Accepted) {
+                self.note(Level::Info, Some(conn), "Credentials of routes have changed".to_owned());
+                self.close(conn, Reason::AuthenticationFailure);
+            }
+        }
+    }
+
     /// After a reload the cluster may have another name.
     pub(super) fn take_configured_name(&mut self) {
         let Some(name) = self.settings.name.clone() else { return };
