@@ -356,7 +356,10 @@ fn what_a_peer_may_want_no_longer_is_taken_away_and_only_that() {
             }
         }
     }
-    let mut count = |subject: &str| cache.find(&interest, GLOBAL_ACCOUNT, subject.as_bytes()).routes().count();
+    let mut count = |subject: &str| {
+        let place = cache.place(&interest, GLOBAL_ACCOUNT, subject.as_bytes(), 0);
+        cache.matched(place).routes().len()
+    };
     let before = ["yes.1", "no.1", "no.1.x"].map(&mut count);
     let mut prune = Prune::START;
     let stays = |subject: &[u8]| subject.starts_with(b"yes");
