@@ -16,8 +16,9 @@ pub use remote::signal;
 
 use crate::broker::routes::ROUTE_WORKER;
 use crate::broker::{Broker, Closed, Identity, NATS_VERSION, Shared};
-use crate::config::Options;
+use crate::config::{MaxMemory, Options};
 use crate::log::{Log, Quoted};
+use crate::memory::{Budget, Pressure};
 #[cfg(feature = "monitoring")]
 use crate::monitor;
 use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, RouteDoor, Worker, host_port, listen, prepare};
@@ -161,7 +162,8 @@ impl Server {
             chosen => chosen,
         };
         let closed = if doors.is_some() { Closed::new(options.max_closed_clients) } else { Closed::default() };
-        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(closed));
+        let budget = Budget::new(memory_budget(&options), workers);
+        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(closed).with_budget(budget));
         let mut server = Self {
             address,
             options: Arc::new(options),
@@ -182,6 +184,7 @@ impl Server {
         if let Some(doors) = doors {
             server.start_monitor(doors, clock).map_err(StartError::Worker)?;
         }
+        server.begin_budget();
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
         server.announce_tls();
@@ -191,6 +194,19 @@ impl Server {
         server.write_ports_file();
         server.shared.log.info(format_args!("Server is ready"));
         Ok(server)
+    }
+
+    /// What is in use before there are clients is not theirs.
+    fn begin_budget(&self) {
+        let Shared { budget, log, .. } = &*self.shared;
+        budget.set_base(usize::try_from(sys::usage::resident_bytes()).unwrap_or_default());
+        let (used, most) = (budget.used(), budget.most());
+        if most < usize::MAX {
+            log.debug(format_args!("Memory budget: {most} bytes, of which {used} are in use"));
+        }
+        if budget.pressure() != Pressure::Low {
+            log.warn(format_args!("max_memory leaves nothing for clients: {used} of {most} bytes are in use"));
+        }
     }
 
     fn announce_tls(&self) {
@@ -341,6 +357,15 @@ fn announce(id: &str, name: &str, options: &Options, warnings: &[String], log: &
 fn default_workers() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     (cores / 2).clamp(1, 8)
+}
+
+/// Bytes that may be in use; by default half of what there is, because other programs need some too.
+fn memory_budget(options: &Options) -> usize {
+    match options.max_memory {
+        MaxMemory::Bytes(bytes) => bytes,
+        MaxMemory::Endless => usize::MAX,
+        MaxMemory::Share => sys::memory::available().map_or(usize::MAX, |bytes| bytes / 2),
+    }
 }
 
 fn random() -> io::Result<u64> {

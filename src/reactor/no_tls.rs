@@ -124,6 +124,11 @@ impl Session {
     }
 
     /// See above.
+    pub fn bytes(&self) -> usize {
+        match self.0 {}
+    }
+
+    /// See above.
     pub fn owes(&self) -> bool {
         match self.0 {}
     }

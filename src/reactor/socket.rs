@@ -101,6 +101,15 @@ impl Socket {
         }
     }
 
+    /// Memory that it takes beside the stream, in bytes.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        match &self.layer {
+            Layer::Plain => 0,
+            Layer::Tls(session) => session.bytes(),
+        }
+    }
+
     /// True if something of its own is to be written, whether or not there is output.
     #[inline]
     pub fn owes(&self) -> bool {

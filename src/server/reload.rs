@@ -2,6 +2,7 @@
 
 use super::Server;
 use super::certificates::{Tls, Watch};
+use super::memory_budget;
 use crate::config::reload::{self, Change};
 use crate::config::{self, Options, Source};
 use crate::log::{Opened, Settings};
@@ -71,6 +72,7 @@ impl Server {
         let Settings { debug, trace, .. } = self.options.log_settings();
         log.set_debug(debug);
         log.set_trace(trace);
+        self.shared.budget.set_most(memory_budget(&self.options));
         self.tell_workers();
         if !changes.is_empty() || self.tls.routes.is_some() {
             self.rejoin_cluster();

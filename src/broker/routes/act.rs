@@ -11,6 +11,7 @@ use crate::cluster::{self, Conn, Peer};
 use crate::interest::Remote;
 use crate::log::Level;
 use crate::wire::Secret;
+use crate::wire::route::write;
 use std::sync::Arc;
 
 /// Subscriptions that one peer may have, in all accounts. At 100 bytes each this is what a peer can make us keep.
@@ -53,6 +54,9 @@ impl Broker {
             Order::Dial { dial, host, port, .. } => self.local.actions.push(Action::Dial { dial, host, port }),
             Order::Send(conn, bytes) => {
                 if let Some(key) = self.key_of(conn) {
+                    if bytes == write::PING {
+                        self.local.clients[key as usize].pinged_us = self.local.now_us.max(1);
+                    }
                     self.local.trace_line_out(key, &bytes);
                     self.local.send(key, [&bytes]);
                 }
@@ -114,7 +118,7 @@ impl Broker {
     pub(super) fn tell_news(&mut self) {
         let Some(membership) = &self.membership else { return };
         let news = Arc::new(membership.news());
-        for worker in 0..self.local.workers() {
+        for worker in 0..self.local.workers() as u8 {
             if worker != ROUTE_WORKER {
                 self.local.mail.push((worker, Mail::News(Arc::clone(&news))));
             }

@@ -14,9 +14,11 @@ mod act;
 mod announce;
 mod deliver;
 mod relay;
+mod report;
 mod session;
 
 pub(super) use deliver::Sending;
+pub use report::{ClusterReport, RouteRow};
 
 use super::client::Client;
 use super::mail::Mail;
@@ -145,6 +147,8 @@ pub struct Membership {
     cluster: Cluster,
     /// Its connections by what it calls them: their numbers.
     keys: BTreeMap<Conn, u32>,
+    /// The port that peers come in at.
+    port: u16,
     /// Interest of peers that are gone, to be swept out of the indexes.
     sweeps: Vec<Sweep>,
     /// Subjects that interest of peers is taken in.
@@ -203,6 +207,7 @@ impl Membership {
         let mut made = Self {
             cluster: Cluster::new(own.clone(), settings.clone(), seed),
             keys: BTreeMap::new(),
+            port: 0,
             sweeps: Vec::new(),
             export: None,
             own_urls: Vec::new(),
@@ -217,6 +222,7 @@ impl Membership {
 
     fn set(&mut self, joining: &Joining) {
         let Joining { own, settings, handshake } = joining;
+        self.port = own.port;
         self.export.clone_from(&own.export);
         self.own_urls.clone_from(&own.client_urls);
         self.no_advertise = settings.no_advertise;
@@ -257,8 +263,7 @@ impl Client {
 }
 
 impl Broker {
-    /// Becomes a member of a cluster, or one with other options. Only the worker that owns the routes does. Routes are
-    /// dialled from the next [`attend_cluster`](Self::attend_cluster) on.
+    /// Becomes a member of a cluster, or one with other options. Only the worker that owns the routes does.
     pub fn join_cluster(&mut self, joining: &Joining, seed: u64) {
         let now = self.local.now;
         let is_import_new = self.local.routes.import != joining.own.import;
@@ -282,6 +287,7 @@ impl Broker {
                 *none = Some(membership);
             }
         }
+        self.follow_cluster();
         self.tell_news();
     }
 

@@ -26,6 +26,9 @@ const KEPT_MAX: usize = 32 * 1024;
 /// without end and reads nothing.
 const WAITING_MAX: usize = 2 * SEALED_BYTES;
 
+/// Memory of a session beside its records: about what keys and state take.
+const STATE_BYTES: usize = 4096;
+
 /// The TLS side of one connection.
 #[derive(Debug)]
 pub struct Session {
@@ -96,6 +99,11 @@ impl Session {
     /// True until the handshake is done.
     pub fn is_entering(&self) -> bool {
         matches!(self.stage, Stage::Hello(_) | Stage::Dialled(..) | Stage::Handshake(..))
+    }
+
+    /// Memory it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        STATE_BYTES + self.kept.capacity() + self.early.capacity() + self.waiting.capacity()
     }
 
     /// True if records wait for the socket.

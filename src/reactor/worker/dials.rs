@@ -94,6 +94,7 @@ impl Worker {
         self.routes = Some(routes);
         self.broker.set_now_us(self.clock.now_us());
         self.broker.join_cluster(&joining, seed);
+        self.act();
         Ok(())
     }
 
