@@ -101,8 +101,7 @@ pub fn exchange(one: &Node, other: &Node) {
     for (from, to) in [(one, other), (other, one)] {
         let (mut from, mut to) = (from.client(), to.client());
         to.subscribe("here");
-        from.wait_wanted("here");
-        to.drain();
+        to.known_to(&mut from);
         from.publish("here", "hello");
         to.expect("here", "hello");
     }

@@ -60,8 +60,7 @@ fn servers_with_certificates_form_a_cluster() {
         // Large messages are many records, in both directions.
         let (mut from, mut to) = (here.node.client(), there.node.client());
         to.subscribe("large");
-        from.wait_wanted("large");
-        to.drain();
+        to.known_to(&mut from);
         let payload = "x".repeat(900_000);
         for _ in 0..5 {
             from.publish("large", &payload);
