@@ -284,7 +284,23 @@ impl Interest {
 
     /// Takes what a route that is gone wanted away from the next places of a walk.
     fn sweep(&self, account: AccountId, route: Target, walk: &mut Walk, places: usize) {
-        self.account(account).write().sweep(route, walk, places);
+        self.account(account).write().sweep(route, walk, places, None);
+    }
+
+    /// Takes what a route may want no longer away from the next places of a walk; returns how much that was.
+    fn prune(
+        &self,
+        account: AccountId,
+        route: Target,
+        walk: &mut Walk,
+        places: usize,
+        stays: &dyn Fn(&[u8]) -> bool,
+    ) -> usize {
+        let pruned = self.account(account).write().sweep(route, walk, places, Some(stays));
+        if pruned > 0 {
+            self.changes.everything();
+        }
+        pruned
     }
 
     /// Visits what the peer of a route wants of an account at the next places of a walk.

@@ -5,14 +5,20 @@
 
 #![cfg(target_os = "linux")]
 
+mod authorization;
 mod client;
 mod faults;
 mod logic;
+mod members;
 mod membership;
 mod mixed;
 mod node;
 mod numbers;
 mod peer;
+mod permissions;
 mod proxy;
+mod reload;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

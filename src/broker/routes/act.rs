@@ -193,7 +193,8 @@ impl Broker {
         let client = &mut self.local.clients[key as usize];
         let Some(route) = &mut client.route else { return };
         let remote = Remote::new(target, peer.capabilities.origin_in_unsubscribe, INTEREST_MAX);
-        let neighbour = Neighbour { peer, remote, announcers: Vec::new(), untold: Vec::new(), dropped: 0 };
+        let (announcers, untold) = (Vec::new(), Vec::new());
+        let neighbour = Neighbour { peer, remote, announcers, untold, prune: None, dropped: 0 };
         route.peer = Some(Box::new(neighbour));
         self.local.routes.add(target, key);
         self.local.start_announcing(key);

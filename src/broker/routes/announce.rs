@@ -46,8 +46,21 @@ impl Local {
 
     /// A peer takes other interest than before: it is told everything again.
     pub(super) fn announce_anew(&mut self, key: u32, peer: Box<Peer>) {
+        if let Some(neighbour) = self.clients[key as usize].neighbour_mut() {
+            neighbour.peer = peer;
+            self.forget_announced(key);
+        }
+    }
+
+    /// Other interest is announced than before: all peers are told everything again.
+    pub(super) fn announce_all_anew(&mut self) {
+        for at in 0..self.routes.keys.len() {
+            self.forget_announced(self.routes.keys[at]);
+        }
+    }
+
+    fn forget_announced(&mut self, key: u32) {
         let Some(neighbour) = self.clients[key as usize].neighbour_mut() else { return };
-        neighbour.peer = peer;
         for (account, announcer) in std::mem::take(&mut neighbour.announcers).into_iter().enumerate() {
             self.shared.interest.stop_announcing(account as AccountId, announcer);
         }
