@@ -1,7 +1,7 @@
 //! A client, written and read by hand.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -90,11 +90,6 @@ impl Client {
     /// Sends all of it.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.reader.get_ref().write_all(bytes.as_ref()).expect("the server reads");
-    }
-
-    /// Another handle on the connection, to write while this one reads.
-    pub fn writer(&self) -> TcpStream {
-        self.reader.get_ref().try_clone().expect("a descriptor")
     }
 
     /// Sends a PING and waits for its PONG; messages that come before are kept.
@@ -234,20 +229,6 @@ impl Client {
             other.wait_wanted(&mark);
             self.take(&mark);
             self.unsubscribe(&mark);
-        }
-    }
-
-    /// Waits for the end, and returns the errors before it.
-    pub fn wait_end(mut self) -> Vec<String> {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            match self.reader.read_line(&mut line) {
-                Ok(0) => return self.errors,
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return self.errors,
-                Err(error) => panic!("no end: {error}"),
-                Ok(_) => self.errors.extend(line.strip_prefix("-ERR ").map(|text| text.trim_end().to_owned())),
-            }
         }
     }
 

@@ -263,7 +263,7 @@ fn official_and_midge_servers_tell_their_clients_of_a_lame_duck() {
         let mut ducks_client = nodes[1].wait_servers(2);
         nodes[1].process.signal("USR2");
         client.wait_info("without the lame duck", |info| !super::client::urls(info).contains(&ducks_address));
-        assert_eq!(client.urls(), [others_address.clone()]);
+        assert_eq!(client.urls(), std::slice::from_ref(&others_address));
         ducks_client.wait_info("lame duck", |info| info["ldm"] == true);
         if kinds[1] == Midge {
             assert_eq!(ducks_client.urls(), [others_address], "where to go");
@@ -275,7 +275,8 @@ fn official_and_midge_servers_tell_their_clients_of_a_lame_duck() {
 fn start_keeper(name: &str, folder: &Folder, cluster: &str, routes: &[SocketAddr]) -> Node {
     let urls: Vec<String> = routes.iter().map(|address| format!("nats://{address}")).collect();
     let place = folder.path(name);
-    let args = ["-n", name, "-js", "-sd", &place, "--cluster_name", "C1", "--cluster", cluster, "--routes", &urls.join(",")];
+    let args =
+        ["-n", name, "-js", "-sd", &place, "--cluster_name", "C1", "--cluster", cluster, "--routes", &urls.join(",")];
     Node::run(Official, &args)
 }
 
@@ -339,4 +340,3 @@ fn ask(client: &mut Client, subject: &str, document: &str) -> String {
         }
     }
 }
-
