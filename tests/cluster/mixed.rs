@@ -315,8 +315,7 @@ fn official_servers_with_streams_stay_healthy_and_acknowledge_what_a_client_of_m
     client.wait_wanted("orders.first");
     for number in 0..20 {
         client.request("orders.new", &format!("_INBOX.mine.{number}"), "an order");
-        let acknowledged = client.message();
-        assert_eq!(acknowledged.subject, format!("_INBOX.mine.{number}"));
+        let acknowledged = client.take(&format!("_INBOX.mine.{number}"));
         assert!(acknowledged.payload.contains("\"stream\":\"ORDERS\""), "{acknowledged:?}");
         assert!(acknowledged.payload.contains("\"seq\":"), "{acknowledged:?}");
     }
