@@ -9,6 +9,7 @@ use super::client::{Client, Label, State, Traffic};
 use super::counts::{Counts, traffic_of};
 use super::deliver::Local;
 use super::reason::Reason;
+use super::routes::ClusterReport;
 use super::security::Security;
 use crate::interest::AccountId;
 use crate::interest::cache::Figures;
@@ -27,6 +28,8 @@ const LOOKS: usize = 4 * PIECE;
 pub enum Question {
     /// The sums, in one [`Piece::Totals`].
     Totals,
+    /// The cluster, in one [`Piece::Cluster`].
+    Cluster,
     /// How well the match cache works, in one [`Piece::Matches`]: a walk over all of it.
     Matches,
     /// The figures of all open connections that are meant, in [`Piece::Connections`].
@@ -61,6 +64,8 @@ pub enum Question {
 pub enum Piece {
     /// See [`Question::Totals`].
     Totals(Box<Totals>),
+    /// See [`Question::Cluster`].
+    Cluster(Box<ClusterReport>),
     /// See [`Question::Matches`].
     Matches(Figures),
     /// See [`Question::Connections`].
@@ -249,6 +254,7 @@ impl Inquiry {
         let local = &broker.local;
         match &mut self.question {
             Question::Totals => (Piece::Totals(Box::new(local.totals())), true),
+            Question::Cluster => (Piece::Cluster(Box::new(broker.cluster_report())), true),
             Question::Matches => (Piece::Matches(broker.cache.figures()), true),
             &mut Question::Connections { cid, account } => {
                 let (rows, next) = local.rows(self.at, cid, account);

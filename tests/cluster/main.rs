@@ -5,6 +5,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod chaos;
 mod client;
 mod faults;
 mod logic;
@@ -14,5 +15,7 @@ mod node;
 mod numbers;
 mod peer;
 mod proxy;
+#[path = "../faults/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;

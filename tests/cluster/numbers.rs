@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! How fast servers find each other, and what that takes. Each figure is the best of a few, so that what else runs on a
 //! machine does not count.
 
@@ -119,3 +120,6 @@ fn what_another_server_wants_takes_150_bytes_at_most() {
     println!("{each} bytes");
     assert!(each <= 150, "{each}");
 }
+=======
+
+>>>>>>> main

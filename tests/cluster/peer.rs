@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Another server's end of a route, written and read by hand.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -98,3 +99,6 @@ impl RoutePeer {
         }
     }
 }
+=======
+
+>>>>>>> main

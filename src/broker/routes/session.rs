@@ -93,7 +93,14 @@ impl Broker {
             Op::Okay | Op::AccountInterest => {}
             Op::Connect(document) => self.tell_cluster(|cluster| cluster.connect(conn, document, now)),
             Op::Info(document) => self.tell_cluster(|cluster| cluster.info(conn, document, now)),
-            Op::Pong => self.tell_cluster(|cluster| cluster.pong(conn, now)),
+            Op::Pong => {
+                let (now_us, pinged_us) =
+                    (self.local.now_us, std::mem::take(&mut self.local.clients[key as usize].pinged_us));
+                if pinged_us > 0 {
+                    self.local.clients[key as usize].note_round_trip(pinged_us, now_us);
+                }
+                self.tell_cluster(|cluster| cluster.pong(conn, now));
+            }
             Op::Error(text) => self.tell_cluster(|cluster| cluster.error(conn, text, now)),
             Op::Message(_) | Op::Subscribe(_) | Op::Unsubscribe(_) | Op::Ping => {
                 self.tell_cluster(|cluster| cluster.intrude(conn, now));

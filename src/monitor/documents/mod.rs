@@ -6,6 +6,7 @@ mod health;
 mod metrics;
 mod others;
 mod page;
+mod routez;
 mod subsz;
 mod varz;
 
@@ -16,6 +17,7 @@ use super::query::Query;
 use super::reply::Reply;
 use super::{Force, Orders, Subject};
 use crate::broker::report::{Piece, Question, Totals};
+use crate::broker::routes::{ClusterReport, ROUTE_WORKER};
 use crate::broker::{Counts, Records, Traffic};
 use crate::interest::AccountId;
 use crate::reactor::Turns;
@@ -132,6 +134,18 @@ impl Context {
         sums
     }
 
+    /// Asks for the cluster; none if there is no cluster.
+    fn cluster(&mut self) -> Option<ClusterReport> {
+        self.subject.options.cluster.listen()?;
+        let mut report = None;
+        self.workers.ask(usize::from(ROUTE_WORKER), Question::Cluster, |piece, _| {
+            if let Piece::Cluster(cluster) = piece {
+                report = Some(*cluster);
+            }
+        });
+        Some(report.unwrap_or_default())
+    }
+
     /// All records of closed connections that are still kept.
     fn closed(&mut self) -> &Records {
         let closed = &self.subject.shared.closed;
@@ -165,6 +179,8 @@ impl Sums {
         self.counts.stale_connections += counts.stale_connections;
         self.counts.stalls += counts.stalls;
         self.counts.refused += counts.refused;
+        self.counts.route_traffic += counts.route_traffic;
+        self.counts.refused_subs += counts.refused_subs;
         for (reason, cut) in counts.cuts {
             let all = self.counts.cuts.entry(reason).or_default();
             all.connections += cut.connections;
