@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What goes wrong with a peer, or with the way to it, hurts nobody else; and when it is over, everything is as if it had
 //! never been.
 
@@ -467,6 +466,3 @@ fn what_comes_on_a_route_for_a_frozen_client_holds_up_nobody_else_on_it() {
     assert!(grown < 32 * MIB, "{grown}");
     drop(peer);
 }
-=======
-
->>>>>>> main

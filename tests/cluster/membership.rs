@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! How servers come to know each other, and what their clients are told of that.
 
 use std::net::SocketAddr;
@@ -208,6 +207,3 @@ fn what_is_said_of_a_lame_duck_reaches_clients_of_others_before_it_ends() {
     b.process.signal("TERM");
     b.process.wait_end();
 }
-=======
-
->>>>>>> main

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! How fast servers find each other, and what that takes. Each figure is the best of a few, so that what else runs on a
 //! machine does not count.
 
@@ -120,6 +119,3 @@ fn what_another_server_wants_takes_150_bytes_at_most() {
     println!("{each} bytes");
     assert!(each <= 150, "{each}");
 }
-=======
-
->>>>>>> main

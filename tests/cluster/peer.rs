@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Another server's end of a route, written and read by hand.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -99,6 +98,3 @@ impl RoutePeer {
         }
     }
 }
-=======
-
->>>>>>> main
