@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod authorization;
+mod chaos;
 mod client;
 mod faults;
 mod logic;
@@ -18,6 +19,8 @@ mod peer;
 mod permissions;
 mod proxy;
 mod reload;
+#[path = "../faults/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "tls")]
