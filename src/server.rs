@@ -2,6 +2,7 @@
 
 mod attend;
 mod certificates;
+mod cluster;
 mod lame_duck;
 #[cfg(not(feature = "monitoring"))]
 mod no_monitor;
@@ -13,6 +14,7 @@ mod watchdog;
 pub use attend::tell;
 pub use remote::signal;
 
+use crate::broker::routes::ROUTE_WORKER;
 use crate::broker::{Broker, Closed, Identity, NATS_VERSION, Shared};
 use crate::config::{MaxMemory, Options};
 use crate::log::{Log, Quoted};
@@ -20,10 +22,11 @@ use crate::memory::{Budget, Pressure};
 #[cfg(feature = "monitoring")]
 use crate::monitor;
 use crate::reactor::tls::Acceptor;
-use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, Worker, host_port, listen, prepare};
+use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, RouteDoor, Worker, host_port, listen, prepare};
 use crate::sys;
 use crate::wire::nkey;
 use certificates::Watch;
+use cluster::Entrance;
 use lame_duck::LameDuck;
 use mio::net::TcpListener;
 use monitor::{Doors, Monitor};
@@ -48,6 +51,8 @@ pub struct Server {
     shared: Arc<Shared>,
     /// What new connections begin TLS with, where there is TLS.
     acceptor: Option<Arc<Acceptor>>,
+    /// Where peers come in, if there is a cluster.
+    entrance: Option<Entrance>,
     watch: Watch,
     mailboxes: Vec<Arc<Mailbox>>,
     helper: Option<Arc<Helper>>,
@@ -67,6 +72,13 @@ pub enum StartError {
     Listen {
         /// As configured, `host:port`.
         address: String,
+        /// What the system said, see [`listen`].
+        reason: String,
+    },
+    /// Peers cannot come in at the configured address.
+    Routes {
+        /// As configured; 0 for any.
+        port: u16,
         /// What the system said, see [`listen`].
         reason: String,
     },
@@ -91,6 +103,7 @@ impl fmt::Display for StartError {
             Self::Listen { address, reason } => {
                 write!(f, "Error listening on port: {address}, \"{reason}\"")
             }
+            Self::Routes { port, reason } => write!(f, "Error listening on router port: {port} - {reason}"),
             Self::User { who, reason } => write!(f, "Error becoming user {}: {reason}", Quoted(who.as_bytes())),
             Self::Tls(reason) => f.write_str(reason),
             Self::Monitoring(error) => error.fmt(f),
@@ -126,6 +139,7 @@ impl Server {
         announce(&id, &name, &options, warnings, &log);
         let watch = Watch::of(&options);
         let acceptor = Acceptor::build(&options).map_err(StartError::Tls)?;
+        let entrance = Entrance::open(&options)?;
         let doors = Doors::open(&options, acceptor.is_some(), &log).map_err(StartError::Monitoring)?;
         let ((socket, address), host) = match passed {
             Some(passed) => {
@@ -157,6 +171,7 @@ impl Server {
             options: Arc::new(options),
             shared,
             acceptor,
+            entrance,
             watch,
             mailboxes: Vec::new(),
             helper: None,
@@ -175,6 +190,9 @@ impl Server {
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
         server.announce_tls();
+        if let Some(entrance) = &server.entrance {
+            entrance.announce(&server.options, &server.shared.log);
+        }
         server.write_ports_file();
         server.shared.log.info(format_args!("Server is ready"));
         Ok(server)
@@ -209,7 +227,8 @@ impl Server {
         let Options { tls, allow_non_tls, .. } = &*self.options;
         let scheme = if tls.is_some() && !allow_non_tls { "tls" } else { "nats" };
         let monitoring = self.monitor_place.map(|place| (place.scheme, place.address));
-        match PortsFile::write(path.clone(), (scheme, self.address), monitoring) {
+        let cluster = self.route_addr().map(|address| ("nats", address));
+        match PortsFile::write(path.clone(), (scheme, self.address), monitoring, cluster) {
             Ok(file) => self.ports_file = Some(file),
             Err(error) => {
                 let (path, reason) = (path.display(), sys::error_text(&error));
@@ -243,10 +262,20 @@ impl Server {
             let log = self.shared.log.clone();
             let mut worker = Worker::new(number, poll, Arc::clone(&helper), broker, listener.take(), clock, log)?;
             worker.set_acceptor(self.acceptor.clone());
+            if number == usize::from(ROUTE_WORKER)
+                && let Some(door) = self.route_door()?
+            {
+                worker.join_cluster(door)?;
+            }
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || worker.run())?;
             self.threads.push(thread);
         }
         Ok(())
+    }
+
+    fn route_door(&mut self) -> io::Result<Option<RouteDoor>> {
+        let Some(joining) = self.joining() else { return Ok(None) };
+        self.entrance.as_mut().map_or(Ok(None), |entrance| entrance.door(joining))
     }
 
     /// The address clients connect to.

@@ -37,6 +37,9 @@ const OFFENCE: usize = usize::MAX / 2;
 /// How long the other workers have to say what their largest connections are, in milliseconds.
 const LOOK_MS: u64 = 2;
 
+/// Parts of leaving subscriptions removed in one go where memory is short: some ten milliseconds.
+const PARTS_LEAVING: usize = 8;
+
 /// Connections closed in one go.
 const PART: usize = 256;
 
@@ -78,6 +81,8 @@ impl Client {
         let waiting = output + self.input_bytes();
         match waiting {
             OFFENCE_MIN.. => OFFENCE.saturating_add(waiting),
+            // A route has others behind it.
+            _ if self.is_route() => 0,
             _ => self.held as usize + output + self.sids.len() * SUB_BYTES,
         }
     }
@@ -107,7 +112,7 @@ impl Local {
 
     /// Output and other work after which it is written: with a small budget less than what fits a cache.
     pub(super) fn turn_max(&self) -> usize {
-        TURN_OUTPUT_MAX.min(self.shared.budget.most() / 16 / self.workers().max(1))
+        TURN_OUTPUT_MAX.min(self.shared.budget.most() / 16 / usize::from(self.workers().max(1)))
     }
 
     /// Notes that a subscription was made, with so many bytes of subject.
@@ -133,6 +138,14 @@ impl Broker {
     /// should give it to the system.
     pub fn look_at_memory(&mut self, beside: usize) -> bool {
         let mut pressure = self.report_memory(beside);
+        let mut has_removed = false;
+        if self.overdraws() {
+            // What is leaving is not counted any more, but there.
+            for _ in 0..PARTS_LEAVING {
+                has_removed |= !self.local.leaving.is_empty();
+                self.local.remove_part();
+            }
+        }
         if pressure == Pressure::Over {
             self.trim();
             pressure = self.report_memory(beside);
@@ -146,7 +159,18 @@ impl Broker {
         if self.local.holdings.asked_at.take().is_some() {
             self.shared.budget.report_largest(self.local.worker, 0);
         }
-        false
+        has_removed && self.local.leaving.is_empty()
+    }
+
+    /// True if the budget is exceeded when subscriptions that are being removed are counted too.
+    fn overdraws(&self) -> bool {
+        let budget = &self.shared.budget;
+        !self.local.leaving.is_empty() && budget.used() + self.leaving_bytes() > budget.most()
+    }
+
+    /// Bytes of subscriptions that are being removed.
+    fn leaving_bytes(&self) -> usize {
+        self.local.leaving.iter().map(|leaving| leaving.count() * SUB_BYTES).sum()
     }
 
     fn report_memory(&self, beside: usize) -> Pressure {
@@ -157,9 +181,8 @@ impl Broker {
 
     /// Bytes that this worker holds.
     pub(super) fn held(&self) -> usize {
-        let Local { pool, buffers, subs, holdings, leaving, .. } = &self.local;
-        let leaving: usize = leaving.iter().map(|leaving| leaving.count() * SUB_BYTES).sum();
-        let subs = subs.bytes(SUB_BESIDE_BYTES).saturating_sub(leaving);
+        let Local { pool, buffers, subs, holdings, .. } = &self.local;
+        let subs = subs.bytes(SUB_BESIDE_BYTES).saturating_sub(self.leaving_bytes());
         pool.held() + buffers.bytes() + self.spares.bytes() + subs + holdings.clients + self.cache.bytes()
     }
 
@@ -183,6 +206,7 @@ impl Broker {
         let budget = &self.shared.budget;
         let open = self.local.clients.iter().filter(|(_, client)| client.is_open());
         let mut holders: Vec<(usize, u32)> = open.map(|(key, client)| (client.offence(), key as u32)).collect();
+        holders.retain(|(offence, _)| *offence > 0);
         holders.sort_unstable_by(|one, other| other.cmp(one));
         let Some(&(largest, _)) = holders.first() else {
             self.local.holdings.asked_at = None;
@@ -190,7 +214,7 @@ impl Broker {
             return false;
         };
         budget.report_largest(self.local.worker, largest);
-        if self.local.workers() > 1 {
+        if self.local.workers() != 1 {
             let now = self.local.now;
             let Some(asked_at) = self.local.holdings.asked_at else {
                 self.local.holdings.asked_at = Some(now);

@@ -5,7 +5,12 @@ use super::Broker;
 impl Broker {
     /// True if there is such work.
     pub fn has_chores(&self) -> bool {
-        !self.local.leaving.is_empty() || self.surplus > 0 || self.recheck.is_some() || self.waits_for_others()
+        !self.local.leaving.is_empty()
+            || self.surplus > 0
+            || self.recheck.is_some()
+            || self.untold_from.is_some()
+            || self.has_route_chores()
+            || self.waits_for_others()
     }
 
     /// Does some of it.
@@ -13,5 +18,7 @@ impl Broker {
         self.local.remove_part();
         self.close_part();
         self.recheck_part();
+        self.tell_news_part();
+        self.do_route_chores();
     }
 }

@@ -1,10 +1,12 @@
-//! One client connection, without its socket.
+//! One connection, without its socket.
 
 use super::auth::{Access, Name, User};
 use super::reason::Reason;
+use super::routes::Route;
 use super::security::Security;
 use super::subs::Sids;
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::log::Quoted;
 use crate::memory::Chain;
 use crate::wire::Connect;
 use std::fmt;
@@ -116,6 +118,33 @@ pub struct Publisher {
     pub cid: u64,
 }
 
+impl Publisher {
+    /// A route, whose messages are from clients of another server.
+    pub fn route(worker: u8, cid: u64) -> Self {
+        Self { worker, key: RELAYED, cid }
+    }
+
+    /// A route, with a message that goes no further, wherever nobody takes it.
+    pub fn last_route(worker: u8, cid: u64) -> Self {
+        Self { worker, key: RELAYED_LAST, cid }
+    }
+
+    /// True if it is a client of this server: it can be held back, and its messages go to other servers.
+    #[inline]
+    pub fn is_client(&self) -> bool {
+        self.key < RELAYED_LAST
+    }
+
+    /// True if a message of it may be sent on to another server when a queue group's last member here is gone.
+    pub fn may_be_forwarded(&self) -> bool {
+        self.key != RELAYED_LAST
+    }
+}
+
+/// Keys that no connection has.
+const RELAYED: u32 = u32::MAX;
+const RELAYED_LAST: u32 = u32::MAX - 1;
+
 /// What a client says of itself that is only for people.
 #[derive(Debug, Default, Clone)]
 pub struct Label {
@@ -127,7 +156,7 @@ pub struct Label {
     pub name: String,
 }
 
-/// One client connection.
+/// One connection, of a client or of another server.
 #[derive(Debug)]
 pub struct Client {
     /// Output not yet written.
@@ -209,6 +238,8 @@ pub struct Client {
     pub label: Option<Box<Label>>,
     /// Who it is, where clients have to say so.
     pub access: Option<Box<Access>>,
+    /// It is another server's.
+    pub route: Option<Box<Route>>,
 }
 
 /// Not in the list of connections to flush.
@@ -260,6 +291,7 @@ impl Client {
             peer,
             label: None,
             access: None,
+            route: None,
         }
     }
 
@@ -301,13 +333,14 @@ impl Client {
 /// The front of a log line about this connection.
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} - cid:{}", self.peer, self.cid)?;
+        let kind = if self.route.is_some() { "rid" } else { "cid" };
+        write!(f, "{} - {kind}:{}", self.peer, self.cid)?;
         if let Some(label) = &self.label {
             write!(f, "{label}")?;
         }
         match self.user() {
             Some(User { name, account_name, .. }) if *name != Name::Anyone => {
-                write!(f, " - {}", crate::wire::errors::quoted(format!("{account_name}/{name}").as_bytes()))
+                write!(f, " - {}", Quoted(format!("{account_name}/{name}").as_bytes()))
             }
             _ => Ok(()),
         }
@@ -320,10 +353,6 @@ impl fmt::Display for Label {
         let version = if label.version.is_empty() { String::new() } else { format!("v{}", label.version) };
         let parts = [&version, &label.lang, &label.name];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect();
-        if parts.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " - {}", crate::wire::errors::quoted(parts.join(":").as_bytes()))
-        }
+        if parts.is_empty() { Ok(()) } else { write!(f, " - {}", Quoted(parts.join(":").as_bytes())) }
     }
 }

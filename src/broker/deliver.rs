@@ -6,6 +6,7 @@ use super::counts::Counts;
 use super::leaving::Leaving;
 use super::mail::{Batch, Entry, Mail};
 use super::reason::Reason;
+use super::routes::{News, Table};
 use super::subs::{Sub, Subs};
 use super::{Action, Flushed, Shared};
 use crate::config::Options;
@@ -83,6 +84,14 @@ pub struct Local {
     pub(super) pool: Pool,
     /// First in the list of connections with output to flush.
     dirty: u32,
+    /// What deliveries need to know of this worker's routes.
+    pub(super) routes: Table,
+    /// What clients are told of the cluster; none without one.
+    pub(super) news: Option<Arc<News>>,
+    /// Routes that were chosen for a message, and the place of the queue group in its result.
+    pub(super) picks: Vec<(Target, usize)>,
+    /// Names of queue groups, while they are put together.
+    pub(super) names: Vec<u8>,
     pub(super) actions: Vec<Action>,
     /// Mail that is ready, by receiving worker.
     pub(super) mail: Vec<(u8, Mail)>,
@@ -97,7 +106,7 @@ pub struct Local {
     pub(super) holdings: Holdings,
     /// Past these many pending bytes a receiver slows its publishers down.
     pub(super) stall_bytes: usize,
-    pending_max: usize,
+    pub(super) pending_max: usize,
     pub(super) trace: bool,
     pub(super) counts: Counts,
     /// Connections whose subscriptions are being removed.
@@ -118,6 +127,10 @@ impl Local {
             subs: Subs::new(worker, shared.interest.subject_hash()),
             pool: Pool::default(),
             dirty: LAST,
+            routes: Table::default(),
+            news: None,
+            picks: Vec::new(),
+            names: Vec::new(),
             actions: Vec::new(),
             mail: Vec::new(),
             batches: (0..workers).map(|_| Batch::default()).collect(),
@@ -288,6 +301,11 @@ impl Local {
         self.send(key, [&error.line()]);
     }
 
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> u8 {
+        self.batches.len() as u8
+    }
+
     /// Packs a message for another worker.
     pub(super) fn forward(&mut self, worker: u8, entry: &Entry) {
         let batch = &mut self.batches[worker as usize];
@@ -302,14 +320,9 @@ impl Local {
         }
     }
 
-    /// How many workers there are.
-    pub(super) fn workers(&self) -> usize {
-        self.batches.len()
-    }
-
     /// Sends a letter to every other worker.
     pub(super) fn tell_others(&mut self, mail: fn() -> Mail) {
-        let others = (0..self.workers() as u8).filter(|worker| *worker != self.worker);
+        let others = (0..self.batches.len()).map(|worker| worker as u8).filter(|worker| *worker != self.worker);
         self.mail.extend(others.map(|worker| (worker, mail())));
     }
 
@@ -438,7 +451,7 @@ impl Local {
     fn close_slow(&mut self, key: u32) {
         let pending_max = self.pending_max;
         let client = &self.clients[key as usize];
-        if client.is_open() {
+        if client.is_open() && !client.is_route() {
             self.shared
                 .log
                 .info(format_args!("{client} - Slow Consumer Detected: MaxPending of {pending_max} Exceeded"));

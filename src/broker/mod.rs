@@ -22,6 +22,7 @@ mod random;
 mod reason;
 mod reload;
 pub mod report;
+pub mod routes;
 mod security;
 mod session;
 mod stall;
@@ -40,6 +41,7 @@ pub use mail::Mail;
 pub use reason::Reason;
 pub use security::{Greeting, Secured, Security};
 
+use crate::cluster::DialId;
 use crate::config::Options;
 use crate::config::authorization::SYSTEM;
 use crate::interest::{Cache, Interest};
@@ -51,6 +53,7 @@ use auth::failures::Failures;
 use auth::nkeys::Nonces;
 use auth::{Auth, Check, Recheck};
 use random::Random;
+use routes::Membership;
 use security::ConnectionRate;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -175,6 +178,8 @@ impl Shared {
             client_id: cid,
             client_ip: ip,
             nonce: None,
+            cluster: None,
+            connect_urls: &[],
             ldm: false,
             connect_info: false,
             remote_account: None,
@@ -194,6 +199,15 @@ pub enum Action {
     Resume(u32),
     /// Have a password checked elsewhere, then call [`Broker::checked`].
     Check(Box<Check>),
+    /// Connect to another server, then call [`Broker::route_dialled`] or [`Broker::dial_failed`].
+    Dial {
+        /// To be given back.
+        dial: DialId,
+        /// Name or address of the host.
+        host: String,
+        /// The port there.
+        port: u16,
+    },
 }
 
 /// What to do when a connection's output is written.
@@ -216,6 +230,8 @@ enum Occasion {
     Answer,
     /// The server is about to go.
     LameDuck,
+    /// Clients can connect elsewhere than before.
+    News,
 }
 
 /// Bytes queued in one go before the owner should write them out: about what stays in a core's cache.
@@ -248,6 +264,12 @@ pub struct Broker {
     nonces: Nonces,
     /// Addresses whose clients do not know their passwords.
     failures: Failures,
+    /// The cluster, at the worker that owns its routes.
+    membership: Option<Box<Membership>>,
+    /// The key from which on connections have not been told what is new about the cluster.
+    untold_from: Option<usize>,
+    /// The count of changes to announce when the worker with the routes was told last.
+    announced: u32,
 }
 
 impl Broker {
@@ -271,6 +293,9 @@ impl Broker {
             recheck: None,
             nonces: Nonces::new([shared.seed, seed]),
             failures: Failures::default(),
+            membership: None,
+            untold_from: None,
+            announced: 0,
             shared,
         }
     }
@@ -341,6 +366,10 @@ impl Broker {
         let ip = client.peer.ip().to_string();
         let mut info = self.shared.info(&self.local.options, client.cid, &ip);
         info.auth_required = self.auth.is_required();
+        if let Some(news) = &self.local.news {
+            info.cluster = Some(&news.name);
+            info.connect_urls = &news.urls;
+        }
         match occasion {
             Occasion::Greeting => {
                 info.auth_required = self.auth.is_shown();
@@ -353,7 +382,11 @@ impl Broker {
                 info.remote_account = Some(account);
                 info.acc_is_sys = account == SYSTEM;
             }
-            Occasion::LameDuck => info.ldm = true,
+            Occasion::LameDuck => {
+                info.ldm = true;
+                info.connect_urls = self.local.news.as_ref().map_or(&[], |news| news.others());
+            }
+            Occasion::News => {}
         }
         let line = info.line();
         self.local.send(key, [&line]);

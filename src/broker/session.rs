@@ -5,8 +5,7 @@ use super::client::{Backlog, Partial, State};
 use super::reason::Reason;
 use super::subs::NewSub;
 use super::{Broker, Occasion, Publisher};
-use crate::log::{Level, Plain};
-use crate::wire::errors::quoted;
+use crate::log::{Level, Plain, Quoted};
 use crate::wire::{Bad, Limits, Message, Op, Outcome, ProtocolError, Publish, message, parse, plain_publish, subject};
 
 /// The first buffer of an operation that did not come whole.
@@ -14,6 +13,16 @@ const PARTIAL_MIN: usize = 512;
 
 /// A queue name that clients may not use.
 const RESERVED_QUEUE: &[u8] = b"_sys_";
+
+/// What came of the first operation of some input.
+pub(super) enum Step {
+    /// It is done; it had so many bytes.
+    Done(usize),
+    /// It is not whole; of so many bytes, if that is known, else 0.
+    More(usize),
+    /// The connection is being closed over it.
+    Bad,
+}
 
 impl Broker {
     /// Room for the next bytes of an operation whose length is known but whose end has not come: the owner may read
@@ -65,9 +74,12 @@ impl Broker {
 
     /// Works on input; returns how much of it is done with.
     fn work_on(&mut self, key: u32, input: &[u8]) -> usize {
+        if self.local.clients[key as usize].is_route() {
+            return self.work_on_route(key, input);
+        }
         let mut used = 0;
         if self.local.clients[key as usize].partial.have > 0 {
-            used = self.complete(key, input);
+            used = self.complete(key, input, Self::client_step);
         }
         let mut limits = self.limits_of(key);
         while used < input.len() {
@@ -94,10 +106,7 @@ impl Broker {
                     limits = self.limits_of(key);
                 }
                 Outcome::More(need) => {
-                    let partial = &mut self.local.clients[key as usize].partial;
-                    partial.buffer = self.spares.take();
-                    partial.need = need;
-                    partial.add(rest);
+                    self.keep(key, rest, need);
                     return input.len();
                 }
                 Outcome::Bad(bad) => {
@@ -186,16 +195,38 @@ impl Broker {
         is_permitted
     }
 
-    /// Goes on with an operation that began in earlier input. Returns how much of this one it took.
-    fn complete(&mut self, key: u32, input: &[u8]) -> usize {
+    /// Keeps the first bytes of an operation.
+    pub(super) fn keep(&mut self, key: u32, bytes: &[u8], need: usize) {
+        let partial = &mut self.local.clients[key as usize].partial;
+        partial.buffer = self.spares.take();
+        partial.need = need;
+        partial.add(bytes);
+    }
+
+    /// Does the first operation of a client's input.
+    fn client_step(&mut self, key: u32, input: &[u8]) -> Step {
+        match parse(input, &self.limits_of(key)) {
+            Outcome::Done(op, bytes) => {
+                self.operate(key, op);
+                Step::Done(bytes)
+            }
+            Outcome::More(need) => Step::More(need),
+            Outcome::Bad(bad) => {
+                self.refuse(key, &bad, input);
+                Step::Bad
+            }
+        }
+    }
+
+    /// Goes on with an operation that began in earlier input, which `step` does once it is whole. Returns how much of this
+    /// one it took.
+    pub(super) fn complete(&mut self, key: u32, input: &[u8], step: fn(&mut Self, u32, &[u8]) -> Step) -> usize {
         let mut used = 0;
         loop {
             let client = &mut self.local.clients[key as usize];
             if !client.is_open() {
                 return input.len();
             }
-            let payload_max = client.payload_max(self.limits.payload_max);
-            let limits = Limits { headers: client.headers, payload_max, ..self.limits };
             let mut partial = std::mem::take(&mut client.partial);
             let rest = &input[used..];
             // No more than belongs to this operation, or to its line while the rest is not known.
@@ -210,24 +241,20 @@ impl Broker {
                 self.local.clients[key as usize].partial = partial;
                 return used;
             }
-            match parse(&partial.buffer[..partial.have], &limits) {
-                Outcome::Done(op, bytes) => {
+            match step(self, key, &partial.buffer[..partial.have]) {
+                Step::Done(bytes) => {
                     debug_assert_eq!(bytes, partial.have);
-                    self.operate(key, op);
                     self.spares.give(partial.buffer);
                     return used;
                 }
-                Outcome::More(need) => {
+                Step::More(need) => {
                     partial.need = need;
                     self.local.clients[key as usize].partial = partial;
                     if used == input.len() {
                         return used;
                     }
                 }
-                Outcome::Bad(bad) => {
-                    self.refuse(key, &bad, &partial.buffer[..partial.have]);
-                    return input.len();
-                }
+                Step::Bad => return input.len(),
             }
         }
     }
@@ -255,7 +282,7 @@ impl Broker {
             Op::Publish(_) | Op::Okay => {}
             Op::Error(text) => {
                 let client = &self.local.clients[key as usize];
-                self.shared.log.about(Level::Error, client, format_args!("Client Error {}", quoted(text)));
+                self.shared.log.about(Level::Error, client, format_args!("Client Error {}", Quoted(text)));
                 self.local.close(key, Reason::ParseError, None);
             }
         }
@@ -299,14 +326,14 @@ impl Broker {
             self.shared.log.about(
                 Level::Error,
                 client,
-                format_args!("Publish Violation - Subject {}", quoted(subject)),
+                format_args!("Publish Violation - Subject {}", Quoted(subject)),
             );
             self.local.complain(key, ProtocolError::PublishPermission(subject));
             return false;
         }
         if is_reserved_reply(reply) {
             let client = &self.local.clients[key as usize];
-            self.shared.log.about(Level::Error, client, format_args!("Publish Violation - Reply {}", quoted(reply)));
+            self.shared.log.about(Level::Error, client, format_args!("Publish Violation - Reply {}", Quoted(reply)));
             self.local.complain(key, ProtocolError::ReplyPermission(reply));
             return false;
         }
@@ -342,8 +369,8 @@ impl Broker {
         let client = &self.local.clients[key as usize];
         let log = &self.shared.log;
         if queue == RESERVED_QUEUE || may_subscribe == MaySubscribe::No {
-            let (subject_quoted, sid) = (quoted(subject), Plain(sid));
-            let queue_shown = if queue.is_empty() { String::new() } else { format!(", Queue: {}", quoted(queue)) };
+            let (subject_quoted, sid) = (Quoted(subject), Plain(sid));
+            let queue_shown = if queue.is_empty() { String::new() } else { format!(", Queue: {}", Quoted(queue)) };
             let text = format_args!("Subscription Violation - Subject {subject_quoted}{queue_shown}, SID {sid}");
             log.about(Level::Error, client, text);
             return self.local.complain(key, ProtocolError::SubscriptionPermission(subject, queue));
@@ -437,7 +464,7 @@ impl Broker {
         let log = &self.shared.log;
         let (reason, error) = match bad {
             Bad::UnknownOperation => {
-                let start = quoted(&input[..input.len().min(32)]);
+                let start = Quoted(&input[..input.len().min(32)]);
                 log.about(Level::Error, client, format_args!("Client parser ERROR, state=0, i=0: proto='{start}...'"));
                 (Reason::ProtocolViolation, Some(ProtocolError::UnknownOperation))
             }
@@ -451,7 +478,7 @@ impl Broker {
                 (Reason::MaximumMessagePayloadExceeded, Some(ProtocolError::Payload))
             }
             Bad::Arguments { what, line } => {
-                log.about(Level::Error, client, format_args!("{what}: {}", quoted(line)));
+                log.about(Level::Error, client, format_args!("{what}: {}", Quoted(line)));
                 (Reason::ProtocolViolation, None)
             }
             Bad::HeadersNotSupported => {

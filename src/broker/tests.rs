@@ -11,6 +11,7 @@
 //! - [`lame_duck`]: the way out
 //! - [`memory`]: the byte budget of all workers, and the limits of one address
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
+//! - [`mesh`]: several servers, and routes between them
 //! - [`reload`]: other options while clients are connected
 //! - [`security`]: what comes before the first operation where there is TLS
 
@@ -21,6 +22,7 @@ mod lame_duck;
 mod limits;
 mod login;
 mod memory;
+mod mesh;
 mod model;
 mod operations;
 mod permissions;

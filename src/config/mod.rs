@@ -14,6 +14,7 @@
 
 pub mod authorization;
 pub mod blocks;
+pub mod cluster;
 mod convert;
 pub mod file;
 mod flags;
@@ -35,6 +36,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+pub use cluster::ClusterOptions;
 pub use flags::Flags;
 pub use help::help;
 pub use lang::Outside;

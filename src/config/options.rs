@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::ArgError;
 use super::authorization::Authorization;
+use super::cluster::{ClusterFlags, ClusterOptions, PING_INTERVAL_MAX};
 use super::table;
 use super::tls::{TlsFlags, TlsSettings};
 use super::value::{Kind, Value, go_duration};
@@ -69,6 +70,21 @@ pub enum WriteTimeout {
     Retry,
 }
 
+impl WriteTimeout {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// A line that tells those that there are.
+    pub(super) fn read(text: &str) -> Result<WriteTimeout, String> {
+        match text {
+            "default" => Ok(WriteTimeout::Default),
+            "close" => Ok(WriteTimeout::Close),
+            "retry" => Ok(WriteTimeout::Retry),
+            _ => Err("write_timeout must be \"default\", \"close\" or \"retry\"".to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for WriteTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -98,6 +114,15 @@ pub struct Options {
     pub server_name: Option<String>,
     /// The address that clients are told instead of the one listened on.
     pub client_advertise: Option<Advertised>,
+    /// The other servers that it forms a cluster with.
+    pub cluster: ClusterOptions,
+    /// The flags for that, not followed yet.
+    pub cluster_flags: ClusterFlags,
+    /// Of how many failed tries in a row to connect to a peer the first and the last is an error in the log, while none
+    /// has succeeded.
+    pub connect_error_reports: u32,
+    /// The same after one has.
+    pub reconnect_error_reports: u32,
     /// The host to listen on for monitoring; None means the one for clients.
     pub http_host: Option<String>,
     /// The port to listen on for monitoring; 0 picks a free one, None means that there is none.
@@ -204,6 +229,10 @@ impl Options {
         allow_non_tls: false,
         server_name: None,
         client_advertise: None,
+        cluster: ClusterOptions::NONE,
+        cluster_flags: ClusterFlags { listen: None, routes: None },
+        connect_error_reports: 0,
+        reconnect_error_reports: 0,
         http_host: None,
         http_port: None,
         https_port: None,
@@ -271,7 +300,9 @@ impl Options {
     /// A line that names those that do not.
     pub fn follow_flags(&mut self) -> Result<(), ArgError> {
         let flags = std::mem::take(&mut self.tls_flags);
-        flags.follow(&mut self.tls).map_err(ArgError::sense)
+        flags.follow(&mut self.tls).map_err(ArgError::sense)?;
+        let flags = std::mem::take(&mut self.cluster_flags);
+        flags.follow(&mut self.cluster).map_err(ArgError::sense)
     }
 
     /// How long a client may take to say who it is: with TLS a little longer than for the handshake.
@@ -281,6 +312,21 @@ impl Options {
             None => Authorization::TIMEOUT,
         };
         self.authorization.timeout.unwrap_or_else(usual)
+    }
+
+    /// The time between two pings to a peer.
+    pub fn cluster_ping_interval(&self) -> Duration {
+        self.cluster.ping_interval.unwrap_or(self.ping_interval).min(PING_INTERVAL_MAX)
+    }
+
+    /// How many pings to a peer may go unanswered.
+    pub fn cluster_ping_max(&self) -> u32 {
+        self.cluster.ping_max.unwrap_or(self.ping_max)
+    }
+
+    /// How long a write to a peer may make no progress.
+    pub fn cluster_write_deadline(&self) -> Duration {
+        self.cluster.write_deadline.unwrap_or(self.write_deadline)
     }
 
     /// Looks whether the options make sense together, once all of them are set.

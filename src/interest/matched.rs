@@ -13,7 +13,9 @@ pub enum Shape {
     One(Target),
     /// Several plain subscriptions of this worker, and nothing else.
     Several,
-    /// Queue groups, other workers or routes are among those who want it.
+    /// The clients of one other server, and nobody else.
+    Route(Target),
+    /// Queue groups, other workers or several routes are among those who want it.
     Mixed,
 }
 
@@ -45,6 +47,7 @@ struct GroupRange {
     members_end: usize,
     names_end: usize,
     weight: u32,
+    has_routes: bool,
 }
 
 /// One queue group; exactly one of its members gets the message.
@@ -57,6 +60,8 @@ pub struct Group<'a> {
     /// Of all members together that a choice is made among: those that are no leaf nodes behind a route, or all if there
     /// are only such. At least 1.
     pub weight: u32,
+    /// There are routes among the members.
+    pub has_routes: bool,
 }
 
 impl<'a> Group<'a> {
@@ -111,6 +116,7 @@ impl Matched {
                     name: &more.names[names_start..range.names_end],
                     members: &more.members[members_start..range.members_end],
                     weight: range.weight,
+                    has_routes: range.has_routes,
                 };
                 (members_start, names_start) = (range.members_end, range.names_end);
                 group
@@ -159,7 +165,10 @@ impl Matched {
             self.shape = self.plain_shape();
             return seen;
         }
-        self.shape = Shape::Mixed;
+        self.shape = match more.routes[..] {
+            [only] if self.plain.is_empty() && more.remotes.is_empty() && more.groups.is_empty() => Shape::Route(only),
+            _ => Shape::Mixed,
+        };
         self.more = Some(more);
         seen
     }
@@ -197,7 +206,9 @@ impl More {
         };
         if let Some((name, _)) = places.first().filter(|_| !members.is_empty()) {
             self.names.extend_from_slice(name);
-            let range = GroupRange { members_end: self.members.len(), names_end: self.names.len(), weight };
+            let has_routes = members.iter().any(|member| member.is_route());
+            let (members_end, names_end) = (self.members.len(), self.names.len());
+            let range = GroupRange { members_end, names_end, weight, has_routes };
             self.groups.push(range);
         }
         seen

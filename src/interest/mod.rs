@@ -60,7 +60,7 @@ use accounts::Accounts;
 use announce::Log;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// An account's number.
@@ -83,6 +83,8 @@ pub struct Account {
     index: RwLock<Index>,
     /// What is to be announced of it. Always locked after the index.
     log: Mutex<Log>,
+    /// It is among those with something to announce.
+    is_listed: AtomicBool,
 }
 
 impl Account {
@@ -107,6 +109,8 @@ pub struct Interest {
     routes: Routes,
     /// Counts changes that were put into a log.
     logged: AtomicU32,
+    /// Accounts in whose log there is something new.
+    changed: Mutex<Vec<AccountId>>,
     hash: SubjectHash,
 }
 
@@ -119,6 +123,7 @@ impl Interest {
             changes: Changes::default(),
             routes: Routes::default(),
             logged: AtomicU32::new(0),
+            changed: Mutex::default(),
             hash,
         }
     }
@@ -131,6 +136,16 @@ impl Interest {
     /// The account with this number.
     pub fn account(&self, id: AccountId) -> &Account {
         self.accounts.get(id)
+    }
+
+    /// How many accounts there are: those with lower numbers.
+    pub fn account_count(&self) -> AccountId {
+        self.accounts.count() as AccountId
+    }
+
+    /// The number of the account with this name, if there is one.
+    pub fn find_account(&self, name: &str) -> Option<AccountId> {
+        self.accounts.find(name)
     }
 
     /// The number of the account with this name, which is made if it is not there. None if there are too many.
@@ -168,6 +183,9 @@ impl Interest {
             return;
         }
         log.push(&Wanted { subject, queue, weight: u32::try_from(locals).unwrap_or(u32::MAX) });
+        if !self.account(account).is_listed.swap(true, Ordering::AcqRel) {
+            self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(account);
+        }
         self.logged.fetch_add(1, Ordering::Release);
     }
 
@@ -175,6 +193,15 @@ impl Interest {
     #[inline]
     pub fn changes_to_announce(&self) -> u32 {
         self.logged.load(Ordering::Acquire)
+    }
+
+    /// Appends the accounts of which there is something new to announce, each once. One worker asks, for all routes: a
+    /// second one would not hear of what the first was told.
+    pub fn take_accounts_to_announce(&self, out: &mut Vec<AccountId>) {
+        let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
+        // Before their logs are read: what is logged from now on has them listed again.
+        changed.iter().for_each(|&account| self.account(account).is_listed.store(false, Ordering::Release));
+        out.extend(changed);
     }
 
     /// Begins to announce an account.
@@ -258,6 +285,18 @@ impl Interest {
     /// Takes what a route that is gone wanted away from the next places of a walk.
     fn sweep(&self, account: AccountId, route: Target, walk: &mut Walk, places: usize) {
         self.account(account).write().sweep(route, walk, places);
+    }
+
+    /// Visits what the peer of a route wants of an account at the next places of a walk.
+    pub fn walk_route(
+        &self,
+        account: AccountId,
+        route: Target,
+        walk: &mut Walk,
+        places: usize,
+        visit: impl FnMut(&[u8], &[u8]),
+    ) {
+        self.account(account).read().walk_route(route, walk, places, visit);
     }
 
     /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's. Returns what the

@@ -29,6 +29,7 @@ use crate::broker::Shared;
 use crate::config::Options;
 use crate::reactor::tls::Acceptor;
 use crate::reactor::{Clock, Mailbox};
+use crate::sys::priority;
 use mio::Waker;
 use service::Service;
 use site::Site;
@@ -95,7 +96,11 @@ impl Monitor {
         let (service, waker) = Service::new(doors.into_list(), site)?;
         let told = Arc::clone(&orders);
         let is_over = move || told.over.load(Ordering::Acquire);
-        let thread = thread::Builder::new().name("monitor".into()).spawn(move || service.run(is_over))?;
+        let thread = thread::Builder::new().name("monitor".into()).spawn(move || {
+            // A large document is work for many milliseconds, in which messages are not to wait for a processor.
+            priority::step_back();
+            service.run(is_over);
+        })?;
         Ok(Self { orders, waker, thread: Some(thread) })
     }
 

@@ -75,6 +75,9 @@ impl Server {
         log.set_trace(trace);
         self.shared.budget.set_most(memory_budget(&self.options));
         self.tell_workers();
+        if !changes.is_empty() {
+            self.rejoin_cluster();
+        }
         let is_changed = |key| changes.iter().any(|change| change.is_of(key));
         if is_changed("ports_file_dir") {
             self.ports_file = None;

@@ -10,8 +10,7 @@ use crate::broker::deliver::Local;
 use crate::broker::reason::Reason;
 use crate::broker::{Action, Broker};
 use crate::config::tls::ClientCertificates;
-use crate::log::Level;
-use crate::wire::errors::quoted;
+use crate::log::{Level, Quoted};
 use crate::wire::redact::REDACTED;
 use crate::wire::{Connect, Credentials, ProtocolError};
 use std::sync::Arc;
@@ -127,7 +126,7 @@ impl Broker {
             return Mapping::None;
         }
         if !credentials.user.is_empty() {
-            let user = quoted(credentials.user.as_bytes());
+            let user = Quoted(credentials.user.as_bytes());
             let text = format_args!("User {user} found in connect proto, but user required from cert");
             self.shared.log.about(Level::Warning, client, text);
         }
@@ -137,6 +136,9 @@ impl Broker {
     /// The answer to a [`Check`] of the connection `cid`, which may be gone.
     pub fn checked(&mut self, key: u32, cid: u64, verdict: Verdict) {
         let Some(client) = self.local.clients.get_mut(key as usize).filter(|client| client.cid == cid) else { return };
+        if client.is_route() {
+            return self.route_checked(key, verdict);
+        }
         let Some(access) = client.access.as_mut().filter(|access| matches!(access.stage, Stage::Checking(_))) else {
             return;
         };
@@ -289,11 +291,11 @@ fn outcome(options: &Connect) -> Outcome {
 fn claim(credentials: &Credentials) -> String {
     let Credentials { user, token, nkey, .. } = credentials;
     if !nkey.is_empty() {
-        format!(" - Nkey {}", quoted(nkey.as_bytes()))
+        format!(" - Nkey {}", Quoted(nkey.as_bytes()))
     } else if !token.is_empty() {
         format!(" - Token \"{REDACTED}\"")
     } else if !user.is_empty() {
-        format!(" - User {}", quoted(user.as_bytes()))
+        format!(" - User {}", Quoted(user.as_bytes()))
     } else {
         String::new()
     }

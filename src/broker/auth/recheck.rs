@@ -9,9 +9,8 @@ use super::{Name, User};
 use crate::broker::Broker;
 use crate::broker::reason::Reason;
 use crate::interest::GLOBAL_ACCOUNT;
-use crate::log::Level;
+use crate::log::{Level, Quoted};
 use crate::wire::ProtocolError;
-use crate::wire::errors::quoted;
 use std::sync::Arc;
 
 /// Clients or subscriptions looked at in one go: about a millisecond.
@@ -45,7 +44,8 @@ enum Fate {
 impl Broker {
     /// Has every client looked at. The first part of that is done at once.
     pub(in crate::broker) fn recheck_all(&mut self) {
-        let clients = self.local.clients.iter().map(|(key, client)| (key as u32, client.cid)).collect();
+        let clients = self.local.clients.iter().filter(|(_, client)| !client.is_route());
+        let clients = clients.map(|(key, client)| (key as u32, client.cid)).collect();
         self.recheck = Some(Recheck { clients, subs: Vec::new() });
         self.recheck_part();
     }
@@ -92,8 +92,8 @@ impl Broker {
             Fate::Violation => {
                 let client = &self.local.clients[key as usize];
                 let claim = match client.user_name() {
-                    Some(Name::User(name)) => format!(" - User {}", quoted(name.as_bytes())),
-                    Some(name @ Name::Nkey(_)) => format!(" - Nkey {}", quoted(name.word().as_bytes())),
+                    Some(Name::User(name)) => format!(" - User {}", Quoted(name.as_bytes())),
+                    Some(name @ Name::Nkey(_)) => format!(" - Nkey {}", Quoted(name.word().as_bytes())),
                     Some(Name::Token | Name::Anyone) | None => String::new(),
                 };
                 self.shared.log.about(Level::Error, client, format_args!("authentication error{claim}"));
@@ -177,10 +177,10 @@ impl Broker {
             MaySubscribe::No => {
                 let client = &self.local.clients[key as usize];
                 let name = client.user_name().map(Name::word).unwrap_or_default();
-                let (shown, shown_sid) = (quoted(&subject), quoted(&sid));
+                let (shown, shown_sid) = (Quoted(&subject), Quoted(&sid));
                 self.shared.log.info(format_args!(
                     "{client} - Removed sub {shown} (sid {shown_sid}) for User {} - not authorized",
-                    quoted(name.as_bytes())
+                    Quoted(name.as_bytes())
                 ));
                 self.local.unsubscribe(key, slot);
                 self.local.complain(key, ProtocolError::SubscriptionRemoved(&subject, &queue, &sid));

@@ -100,6 +100,8 @@ pub struct World {
     timers: BTreeMap<(usize, u32), u64>,
     /// Passwords that the brokers want checked.
     pub checks: Vec<(usize, Box<Check>)>,
+    /// Connections to other servers that the brokers want, and the ports there.
+    pub dials: Vec<(u64, u16)>,
     pub now: u64,
     /// What happened since the last look.
     pub turns: Vec<Turn>,
@@ -124,6 +126,7 @@ impl World {
             mailboxes: (0..workers).map(|_| VecDeque::new()).collect(),
             timers: BTreeMap::new(),
             checks: Vec::new(),
+            dials: Vec::new(),
             now: 0,
             turns: Vec::new(),
             options,
@@ -142,6 +145,11 @@ impl World {
     /// A new connection.
     pub fn accept(&mut self, worker: usize) -> usize {
         let key = self.brokers[worker].accept("[::1]:9".parse().unwrap());
+        self.adopt(worker, key)
+    }
+
+    /// A new connection that the broker knows already.
+    pub fn adopt(&mut self, worker: usize, key: u32) -> usize {
         let cid = self.brokers[worker].client(key).unwrap().cid;
         let number = self.peers.len();
         self.peers.push(Peer { worker, key, cid, space: ENDLESS, ..Peer::default() });
@@ -256,6 +264,7 @@ impl World {
 
     /// A worker posts its mail, then writes to everyone it has something for.
     pub fn flush(&mut self, worker: usize) {
+        self.order(worker, Broker::prepare_to_flush);
         self.post_mail(worker);
         self.turns.push(Turn { event: Event::PostedAll { from: worker }, queued: Vec::new() });
         while let Some(key) = self.brokers[worker].local().next_dirty() {
@@ -352,6 +361,7 @@ impl World {
                 }
                 Action::Drop(key) => self.drop_socket(self.keys[worker][&key]),
                 Action::Check(check) => self.checks.push((worker, check)),
+                Action::Dial { dial, port, .. } => self.dials.push((dial, port)),
             }
         }
     }
@@ -396,6 +406,7 @@ impl World {
             for worker in 0..self.brokers.len() {
                 self.take_letters(worker, usize::MAX);
                 self.order(worker, Broker::do_chores);
+                self.order(worker, Broker::attend_cluster);
                 self.flush(worker);
             }
             let ready = self.peers.iter().position(|peer| peer.ready && !peer.dropped);
@@ -486,8 +497,8 @@ fn parcels(mail: &Mail) -> Vec<Parcel> {
         subject: entry.message.subject.to_vec(),
         tail: entry.message.tail.to_vec(),
         group: match entry.to {
-            Recipients::Plain => None,
-            Recipients::Member(_, name) => Some(name.to_vec()),
+            Recipients::Plain | Recipients::Route(..) => None,
+            Recipients::Member(_, name) | Recipients::Elsewhere(name) => Some(name.to_vec()),
         },
     };
     batch.entries().map(parcel).collect()

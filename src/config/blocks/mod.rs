@@ -10,6 +10,7 @@
 
 mod accounts;
 mod authorization;
+mod cluster;
 mod permissions;
 mod tls;
 
@@ -26,6 +27,7 @@ pub const TOP: Block<Options> = Block {
         Key { names: &["authorization"], takes: Takes::Data("Map", authorization::read) },
         Key { names: &["accounts"], takes: Takes::Data("Map or array of strings", accounts::read) },
         Key { names: &["tls"], takes: Takes::Data("Map", tls::read) },
+        Key { names: &["cluster"], takes: Takes::Data("Map", cluster::read) },
     ],
     unknown: unknown_field,
 };
@@ -40,6 +42,8 @@ pub const DESCRIBED: &[Section] = &[
     Section { title: "Blocks", keys: || TOP.described() },
     Section { title: "Keys of tls", keys: tls::described },
     Section { title: "Keys of authorization", keys: || authorization::AUTHORIZATION.described() },
+    Section { title: "Keys of cluster", keys: || cluster::CLUSTER.described() },
+    Section { title: "Keys of authorization of a cluster", keys: || cluster::AUTHORIZATION.described() },
     Section { title: "Keys of an account", keys: || accounts::ACCOUNT.described() },
     Section { title: "Keys of limits", keys: || accounts::LIMITS.described() },
     Section { title: "Keys of a user", keys: || authorization::USER.described() },

@@ -173,12 +173,7 @@ pub(super) const OPTIONS: &[Spec] = &[
         help: "What becomes of a client past its write_deadline: close, or retry to go on",
         effect: Effect::Set {
             set: |options, value| {
-                options.write_timeout = match value.text()?.as_str() {
-                    "default" => WriteTimeout::Default,
-                    "close" => WriteTimeout::Close,
-                    "retry" => WriteTimeout::Retry,
-                    _ => return Err("write_timeout must be \"default\", \"close\" or \"retry\"".to_owned()),
-                };
+                options.write_timeout = WriteTimeout::read(&value.text()?)?;
                 Ok(())
             },
             get: |options| Some(Value::Text(options.write_timeout.to_string())),

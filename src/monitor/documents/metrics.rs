@@ -2,6 +2,7 @@
 
 use super::{Answer, Context, Sums};
 use crate::broker::NATS_VERSION;
+use crate::broker::routes::RouteRow;
 use crate::monitor::reply::Reply;
 use crate::sys::usage;
 use std::fmt::{Display, Write};
@@ -66,6 +67,8 @@ impl Context {
         let mut series = Series { text: String::new(), open_metrics };
         self.identity(&mut series);
         self.load(&mut series);
+        let cluster = self.cluster();
+        routes(&mut series, &cluster.unwrap_or_default().routes);
         self.flow(&mut series, &sums);
         self.loops(&mut series, &sums);
         self.limits(&mut series);
@@ -109,7 +112,6 @@ impl Context {
         series.one(Kind::Gauge, "connections", "Open client connections", shared.connections());
         series.one(Kind::Counter, "accepted_connections", "Client connections accepted", shared.connections_total());
         series.one(Kind::Gauge, "subscriptions", "Subscriptions", self.subscriptions());
-        series.one(Kind::Gauge, "routes", "Connections to other servers of the cluster", 0);
         series.one(Kind::Gauge, "leafnodes", "Connections of leaf nodes", 0);
         series.many(Kind::Counter, "http_requests", "Monitoring requests", "path", &self.hits);
     }
@@ -172,6 +174,23 @@ impl Context {
         limit("ping_interval_seconds", "Time between PINGs to a silent client", &seconds(options.ping_interval));
         limit("ping_max", "PINGs that may go unanswered", &options.ping_max);
     }
+}
+
+/// The other servers of the cluster, by name.
+fn routes(series: &mut Series, routes: &[RouteRow]) {
+    series.one(Kind::Gauge, "routes", "Connections to other servers of the cluster", routes.len());
+    let mut each = |kind, name, help, value: fn(&RouteRow) -> u64| {
+        if !routes.is_empty() {
+            series.many(kind, name, help, "peer", routes.iter().map(|route| (&route.name, value(route))));
+        }
+    };
+    each(Kind::Counter, "route_in_messages", "Messages from a peer", |route| route.row.traffic.in_messages);
+    each(Kind::Counter, "route_in_bytes", "Their headers and payloads", |route| route.row.traffic.in_bytes);
+    each(Kind::Counter, "route_out_messages", "Messages to a peer", |route| route.row.traffic.out_messages);
+    each(Kind::Counter, "route_out_bytes", "Their headers and payloads", |route| route.row.traffic.out_bytes);
+    each(Kind::Counter, "route_dropped_messages", "Messages for a peer that was too far behind", |route| route.dropped);
+    each(Kind::Gauge, "route_pending_bytes", "Output that waits for a peer", |route| route.row.pending as u64);
+    each(Kind::Gauge, "route_subscriptions", "Subscriptions of a peer", |route| route.interest as u64);
 }
 
 fn seconds(time: Duration) -> f64 {
