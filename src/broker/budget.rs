@@ -50,6 +50,8 @@ pub(super) struct Holdings {
     clients: usize,
     /// How things were at the last look.
     pressure: Pressure,
+    /// Subscriptions were being removed at the last look.
+    is_leaving: bool,
     /// When the other workers were asked, while it is waited for them.
     asked_at: Option<u64>,
 }
@@ -138,28 +140,25 @@ impl Broker {
     /// should give it to the system.
     pub fn look_at_memory(&mut self, beside: usize) -> bool {
         let mut pressure = self.report_memory(beside);
-        let mut has_removed = false;
         if self.overdraws() {
             // What is leaving is not counted any more, but there.
-            for _ in 0..PARTS_LEAVING {
-                has_removed |= !self.local.leaving.is_empty();
-                self.local.remove_part();
-            }
+            (0..PARTS_LEAVING).for_each(|_| self.local.remove_part());
         }
         if pressure == Pressure::Over {
             self.trim();
             pressure = self.report_memory(beside);
         }
-        if pressure != self.local.holdings.pressure {
-            self.note_pressure(pressure);
-        }
+        // Before the last part of the budget is used, what the allocator only keeps goes back to the system.
+        let is_new = self.note_pressure(pressure);
+        let is_leaving = !self.local.leaving.is_empty();
+        let has_left = std::mem::replace(&mut self.local.holdings.is_leaving, is_leaving) && !is_leaving;
         if pressure == Pressure::Over {
-            return self.make_room(beside);
+            return self.make_room(beside) || has_left || is_new;
         }
         if self.local.holdings.asked_at.take().is_some() {
             self.shared.budget.report_largest(self.local.worker, 0);
         }
-        has_removed && self.local.leaving.is_empty()
+        is_new || (has_left && self.shared.budget.used() > self.shared.budget.most() / 2)
     }
 
     /// True if the budget is exceeded when subscriptions that are being removed are counted too.
@@ -186,19 +185,25 @@ impl Broker {
         pool.held() + buffers.bytes() + self.spares.bytes() + subs + holdings.clients + self.cache.bytes()
     }
 
-    /// Says when there is no room for more, and when there is again.
-    fn note_pressure(&mut self, pressure: Pressure) {
-        self.local.holdings.pressure = pressure;
+    /// Says when there is no room for more, and when there is again. True if there was room until now.
+    fn note_pressure(&mut self, pressure: Pressure) -> bool {
+        let before = std::mem::replace(&mut self.local.holdings.pressure, pressure);
         let (budget, log) = (&self.shared.budget, &self.shared.log);
-        let (used, most) = (budget.used(), budget.most());
         if pressure != Pressure::Low {
-            if budget.note_short(true) {
+            if before == Pressure::Low && budget.note_short(true) {
+                let (used, most) = (budget.used(), budget.most());
                 let text = "no new connections and subscriptions are taken";
                 log.warn(format_args!("Memory is short: {used} of {most} bytes are in use, {text}"));
+                return true;
             }
-        } else if budget.note_short(false) {
-            log.info(format_args!("Memory is no longer short: {used} of {most} bytes are in use"));
+        } else if budget.is_short() {
+            let (used, most) = (budget.used(), budget.most());
+            // Not at the edge, where it would be short again at once.
+            if used < most / 4 * 3 && budget.note_short(false) {
+                log.info(format_args!("Memory is no longer short: {used} of {most} bytes are in use"));
+            }
         }
+        false
     }
 
     /// Closes whoever holds most, if that is one of ours. True if someone was closed.
