@@ -21,11 +21,10 @@ use crate::log::{Log, Quoted};
 use crate::memory::{Budget, Pressure};
 #[cfg(feature = "monitoring")]
 use crate::monitor;
-use crate::reactor::tls::Acceptor;
 use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, RouteDoor, Worker, host_port, listen, prepare};
 use crate::sys;
 use crate::wire::nkey;
-use certificates::Watch;
+use certificates::{Tls, Watch};
 use cluster::Entrance;
 use lame_duck::LameDuck;
 use mio::net::TcpListener;
@@ -49,8 +48,7 @@ pub struct Server {
     /// Those in force; the workers have them too.
     options: Arc<Options>,
     shared: Arc<Shared>,
-    /// What new connections begin TLS with, where there is TLS.
-    acceptor: Option<Arc<Acceptor>>,
+    tls: Tls,
     /// Where peers come in, if there is a cluster.
     entrance: Option<Entrance>,
     watch: Watch,
@@ -138,9 +136,9 @@ impl Server {
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
         announce(&id, &name, &options, warnings, &log);
         let watch = Watch::of(&options);
-        let acceptor = Acceptor::build(&options).map_err(StartError::Tls)?;
+        let tls = Tls::build(&options).map_err(StartError::Tls)?;
         let entrance = Entrance::open(&options)?;
-        let doors = Doors::open(&options, acceptor.is_some(), &log).map_err(StartError::Monitoring)?;
+        let doors = Doors::open(&options, tls.clients.is_some(), &log).map_err(StartError::Monitoring)?;
         let ((socket, address), host) = match passed {
             Some(passed) => {
                 let bound = adopt(passed).map_err(StartError::Worker)?;
@@ -170,7 +168,7 @@ impl Server {
             address,
             options: Arc::new(options),
             shared,
-            acceptor,
+            tls,
             entrance,
             watch,
             mailboxes: Vec::new(),
@@ -241,7 +239,7 @@ impl Server {
         let subject = monitor::Subject {
             shared: Arc::clone(&self.shared),
             options: Arc::clone(&self.options),
-            acceptor: self.acceptor.clone(),
+            acceptor: self.tls.clients.clone(),
             mailboxes: self.mailboxes.clone(),
             clock,
         };
@@ -261,7 +259,7 @@ impl Server {
             let broker = Broker::new(shared, options, number as u8, count, random()?);
             let log = self.shared.log.clone();
             let mut worker = Worker::new(number, poll, Arc::clone(&helper), broker, listener.take(), clock, log)?;
-            worker.set_acceptor(self.acceptor.clone());
+            worker.set_acceptor(self.tls.clients.clone());
             if number == usize::from(ROUTE_WORKER)
                 && let Some(door) = self.route_door()?
             {
@@ -275,7 +273,8 @@ impl Server {
 
     fn route_door(&mut self) -> io::Result<Option<RouteDoor>> {
         let Some(joining) = self.joining() else { return Ok(None) };
-        self.entrance.as_mut().map_or(Ok(None), |entrance| entrance.door(joining))
+        let tls = self.tls.routes.clone();
+        self.entrance.as_mut().map_or(Ok(None), |entrance| entrance.door(joining, tls))
     }
 
     /// The address clients connect to.
@@ -320,7 +319,7 @@ impl Drop for Server {
 /// # Errors
 /// A line that says which cannot.
 pub fn check(options: &Options) -> Result<(), String> {
-    Acceptor::build(options).map(|_| ())
+    Tls::build(options).map(drop)
 }
 
 /// What `--version` prints.

@@ -25,6 +25,9 @@ const SUB_BYTES: usize = 136;
 /// What a connection costs beside its own record: its socket, timer and places in lists, and the allocator's share.
 const CLIENT_BESIDE_BYTES: usize = 160;
 
+/// What a subscription of another server costs.
+const INTEREST_BYTES: usize = 100;
+
 /// What a granted reply costs.
 const GRANT_BYTES: usize = 100;
 
@@ -65,7 +68,8 @@ impl Client {
         let access = self.access.as_ref().map_or(0, |access| {
             size_of_val(&**access) + access.grants.as_ref().map_or(0, |grants| grants.len() * GRANT_BYTES)
         });
-        size_of::<Self>() + CLIENT_BESIDE_BYTES + label + access + self.input_bytes() + self.beside as usize
+        let interest = self.neighbour().map_or(0, |neighbour| neighbour.remote.count() * INTEREST_BYTES);
+        size_of::<Self>() + CLIENT_BESIDE_BYTES + interest + label + access + self.input_bytes() + self.beside as usize
     }
 
     /// Memory of input that is not worked on.

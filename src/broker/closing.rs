@@ -56,7 +56,7 @@ impl Local {
         self.disturbances += 1;
         let client = &mut self.clients[key as usize];
         if client.is_route() {
-            self.routes.note_end(key, client);
+            self.routes.note_end(key, client, reason);
         } else {
             self.shared.connections.fetch_sub(1, Ordering::Relaxed);
             self.leave_address(key);

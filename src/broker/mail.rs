@@ -15,12 +15,12 @@ pub enum Mail {
     Hold(Publisher),
     /// One of those who stopped it no longer does.
     Release(Publisher),
-    /// All workers together hold too much memory: look what you can do about it.
-    Look,
     /// There is interest to announce to the peers of routes.
     Announce,
     /// What clients are to be told of the cluster from now on.
     News(Arc<News>),
+    /// All workers together hold too much memory: look what you can do about it.
+    Look,
 }
 
 /// Messages on their way to another worker, packed into one buffer.

@@ -105,11 +105,11 @@ impl Broker {
             Mail::Messages(batch) => self.deliver_batch(batch, 0),
             Mail::Hold(publisher) => self.local.hold(publisher),
             Mail::Release(publisher) => self.local.release(publisher),
-            // Memory is looked at whenever output was flushed, and so after letters.
-            Mail::Look => {}
             // The owner has interest announced before it writes, in any case.
             Mail::Announce => {}
             Mail::News(news) => self.take_news(news),
+            // Memory is looked at whenever output was flushed, and so after letters.
+            Mail::Look => {}
         }
     }
 

@@ -192,6 +192,8 @@ impl Worker {
     /// Works until told to shut down, and then until every connection has what waited for it, or too long.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        // Configured routes are dialled now, whether or not anything happens here.
+        self.attend_cluster();
         while !self.ending || self.sockets.iter().any(Option::is_some) {
             let throttled = self.is_throttled();
             let wait = self.wait(throttled);
@@ -322,13 +324,6 @@ impl Worker {
         self.watch(key, socket, peer);
     }
 
-    /// The same for a route, one that we dialled or not.
-    fn adopt_route(&mut self, key: u32, stream: TcpStream, _is_dialled: bool) {
-        self.mailboxes[self.number].count_in();
-        let Some(peer) = self.broker.client(key).map(|client| client.peer) else { return };
-        self.watch(key, Socket::new(stream, None), peer);
-    }
-
     fn watch(&mut self, key: u32, mut socket: Socket, peer: SocketAddr) {
         let key = key as usize;
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -386,8 +381,8 @@ impl Worker {
                     self.mailboxes[next].post(Letter::SendOneAway(hops - 1));
                 }
             }
-            Letter::Resolved(number, found) => self.resolved(number, found),
-            Letter::Rejoin(joining) => self.broker.join_cluster(&joining, 0),
+            Letter::Resolved(number, host, found) => self.resolved(number, host, found),
+            Letter::Rejoin(joining, tls) => self.rejoin_cluster(&joining, tls),
             Letter::Report(question, answers) => self.inquiries.push_back((Inquiry::new(question), answers)),
             // Whoever asks only looks at the number.
             Letter::Answer(missing) => _ = missing.fetch_sub(1, Ordering::Relaxed),
@@ -474,8 +469,11 @@ impl Worker {
                 return self.act();
             }
             Ok(Some(bytes)) => bytes,
-            Err(_) => {
+            Err(error) => {
                 socket.stream.readable = false;
+                if error.kind() == io::ErrorKind::InvalidData {
+                    self.broker.refused_by_tls(key, &error);
+                }
                 self.broker.broken(key, Reason::ReadError);
                 return self.act();
             }

@@ -179,8 +179,8 @@ impl Sums {
         self.counts.stale_connections += counts.stale_connections;
         self.counts.stalls += counts.stalls;
         self.counts.refused += counts.refused;
-        self.counts.refused_subs += counts.refused_subs;
         self.counts.route_traffic += counts.route_traffic;
+        self.counts.refused_subs += counts.refused_subs;
         for (reason, cut) in counts.cuts {
             let all = self.counts.cuts.entry(reason).or_default();
             all.connections += cut.connections;

@@ -91,22 +91,6 @@ struct Varz<'a> {
     stale_connection_stats: Kinds,
 }
 
-/// The byte budget, and what it has cost clients.
-#[derive(Debug, Serialize)]
-struct Memory {
-    /// Bytes that may be in use; absent if there is no bound.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max: Option<usize>,
-    /// Bytes in use that are counted against it.
-    counted: usize,
-    /// Connections closed because they held most when it was exceeded.
-    closed_connections: u64,
-    /// Connections refused because too little was left.
-    refused_connections: u64,
-    /// Subscriptions refused for the same.
-    refused_subscriptions: u64,
-}
-
 /// The server's part of the cluster; empty without one.
 #[derive(Debug, Default, Serialize)]
 struct Cluster<'a> {
@@ -142,6 +126,22 @@ impl<'a> Cluster<'a> {
             tls_verify: tls.is_some(),
         }
     }
+}
+
+/// The byte budget, and what it has cost clients.
+#[derive(Debug, Serialize)]
+struct Memory {
+    /// Bytes that may be in use; absent if there is no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<usize>,
+    /// Bytes in use that are counted against it.
+    counted: usize,
+    /// Connections closed because they held most when it was exceeded.
+    closed_connections: u64,
+    /// Connections refused because too little was left.
+    refused_connections: u64,
+    /// Subscriptions refused for the same.
+    refused_subscriptions: u64,
 }
 
 /// A count by the kind of connection.
