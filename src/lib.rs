@@ -89,6 +89,11 @@
 //! | connection whose client has to say who it is | about 100 more |
 //! | granted replies | up to 65,536 for a connection, about 100 bytes each |
 //!
+//! All of it together has a budget, `max_memory` ([`memory::Budget`]). Each worker counts where memory is taken from the
+//! allocator, never for a message, and reports its sum when it has flushed its output. Past seven eighths of the budget no
+//! connection and no subscription is taken; past all of it whoever holds most is closed ([`broker`], `budget`). Between two
+//! looks the workers together take a sixteenth of it at most, and what one read or one message brings.
+//!
 //! # Modules, top-down
 //!
 //! A folder uses only those below it; `tests/layers.rs` enforces that, and that the middle ones know no socket, thread or
@@ -103,7 +108,7 @@
 //! - [`interest`]: accounts, index of subscriptions, queue groups, match cache; interest of routes, and what is announced
 //! - [`config`]: command line, configuration file with its blocks, and the options table
 //! - [`wire`]: operations of clients and routes, INFO and CONNECT, subjects, error texts, names in certificates
-//! - [`memory`]: block pool, chains, spare buffers
+//! - [`memory`]: block pool, chains, spare buffers, the byte budget
 //! - [`log`]: levels, lines, the log thread; standard error, files with rotation, log daemons
 //! - [`sys`]: what std and mio lack; the only `unsafe`
 //!
