@@ -301,6 +301,11 @@ impl Local {
         self.send(key, [&error.line()]);
     }
 
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> u8 {
+        self.batches.len() as u8
+    }
+
     /// Packs a message for another worker.
     pub(super) fn forward(&mut self, worker: u8, entry: &Entry) {
         let batch = &mut self.batches[worker as usize];

@@ -150,7 +150,12 @@ impl Interest {
 
     /// The number of the account with this name, which is made if it is not there. None if there are too many.
     pub fn account_number(&self, name: &str) -> Option<AccountId> {
-        self.accounts.number(name)
+        let (id, is_new) = self.accounts.number(name)?;
+        if is_new {
+            // Nobody announces it yet, so its own changes would not tell anyone that it is there.
+            self.list(id);
+        }
+        Some(id)
     }
 
     /// Adds a subscription. `queue` is empty for a plain one. The subject must be valid for SUB.
@@ -183,6 +188,11 @@ impl Interest {
             return;
         }
         log.push(&Wanted { subject, queue, weight: u32::try_from(locals).unwrap_or(u32::MAX) });
+        self.list(account);
+    }
+
+    /// There is something to announce of an account.
+    fn list(&self, account: AccountId) {
         if !self.account(account).is_listed.swap(true, Ordering::AcqRel) {
             self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(account);
         }

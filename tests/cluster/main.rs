@@ -18,9 +18,10 @@ mod numbers;
 mod peer;
 mod permissions;
 mod proxy;
-mod reload;
 #[path = "../faults/random.rs"]
+#[allow(dead_code, reason = "the tests of faults use more of it")]
 mod random;
+mod reload;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "tls")]
