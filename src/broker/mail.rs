@@ -31,6 +31,8 @@ pub enum Recipients<'a> {
     Plain,
     /// One member of a queue group, and the group's name in case the member is gone.
     Member(Target, &'a [u8]),
+    /// Whoever asked for it: it is the answer of a service.
+    Asker,
 }
 
 /// One message of a batch.
@@ -50,6 +52,9 @@ pub struct Entry<'a> {
 
 /// No shared tail, or no queue group.
 const NONE: u32 = u32::MAX;
+
+/// In the place of a queue group's length: the message is an answer.
+const ASKER: u32 = u32::MAX - 1;
 
 impl Batch {
     /// A batch that fills `buffer`.
@@ -87,8 +92,9 @@ impl Batch {
             }
         };
         let (member, group) = match entry.to {
-            Recipients::Plain => ([0; 8], None),
-            Recipients::Member(target, group) => (target.to_bytes(), Some(group)),
+            Recipients::Plain => ([0; 8], Err(NONE)),
+            Recipients::Asker => ([0; 8], Err(ASKER)),
+            Recipients::Member(target, group) => (target.to_bytes(), Ok(group)),
         };
         for number in [
             message.subject.len() as u32,
@@ -97,7 +103,7 @@ impl Batch {
             message.header_bytes,
             message.total_bytes,
             shared,
-            group.map_or(NONE, |group| group.len() as u32),
+            group.map_or_else(|mark| mark, |group| group.len() as u32),
             entry.account,
             entry.publisher.key,
             entry.publisher.worker.into(),
@@ -130,6 +136,7 @@ impl Batch {
         let subject = take_slice(&mut rest, subject as usize);
         let to = match group {
             NONE => Recipients::Plain,
+            ASKER => Recipients::Asker,
             len => Recipients::Member(member, take_slice(&mut rest, len as usize)),
         };
         let shared = self.shared.get(shared as usize);
@@ -181,7 +188,7 @@ mod tests {
             for (tail, shared, to) in [
                 (&b"r 1\r\nx\r\n"[..], None, Recipients::Plain),
                 (&large[..], Some(&large), Recipients::Member(member, b"group")),
-                (&b""[..], None, Recipients::Member(member, b"")),
+                (&b""[..], None, Recipients::Asker),
             ] {
                 batch.push(&Entry { publisher, account: 4, message: message(tail), shared, to });
             }
@@ -194,7 +201,7 @@ mod tests {
             let (tail, to) = match at % 3 {
                 0 => (&b"r 1\r\nx\r\n"[..], Recipients::Plain),
                 1 => (&large[..], Recipients::Member(member, &b"group"[..])),
-                _ => (&b""[..], Recipients::Member(member, &b""[..])),
+                _ => (&b""[..], Recipients::Asker),
             };
             assert_eq!((entry.message.tail, entry.to, entry.shared.is_some()), (tail, to, at % 3 == 1));
         }

@@ -3,7 +3,7 @@
 use super::Broker;
 use super::client::Publisher;
 use super::mail::{Batch, Entry, Mail, Recipients};
-use crate::interest::{AccountId, Group, Matched, Shape, Target};
+use crate::interest::{AccountId, Group, Matched, Shape, Target, View};
 use crate::wire::{Message, message};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 const SHARE_MIN: usize = 4 * 1024;
 
 /// What a subscription that does not take a message counts as, in bytes of output: about the time it costs.
-const REFUSAL_BYTES: usize = 64;
+pub(super) const REFUSAL_BYTES: usize = 64;
 
 impl Broker {
     /// Delivers a message of a connection of this worker. `hint` is where the cache had its last subject; returns
@@ -31,6 +31,7 @@ impl Broker {
             Shape::Nobody => false,
             Shape::One(only) => self.local.deliver(only, from, message, None),
             Shape::Several | Shape::Mixed => self.publish_to_many(from, account, message, place),
+            Shape::Linked | Shape::Mapped => self.publish_linked(from, account, message, place),
         };
         if !delivered && message.reply_bytes > 0 {
             self.no_responders(from, account, message);
@@ -39,23 +40,19 @@ impl Broker {
 
     /// True if anyone got it.
     #[inline(never)]
-    fn publish_to_many(&mut self, from: Publisher, account: AccountId, message: &Message, place: u32) -> bool {
+    pub(super) fn publish_to_many(
+        &mut self,
+        from: Publisher,
+        account: AccountId,
+        message: &Message,
+        place: u32,
+    ) -> bool {
         let Self { cache, local, random, .. } = self;
         let matched = cache.matched(place);
         let shared = share(message, matched);
-        let mut delivered = false;
-        for &target in &matched.plain {
-            match local.deliver(target, from, message, shared.as_ref()) {
-                true => delivered = true,
-                false => local.charge(REFUSAL_BYTES),
-            }
-        }
+        let mut delivered = local.deliver_to_plain(from, account, message, matched, shared.as_ref());
         if matched.shape == Shape::Mixed {
             let entry = |to| Entry { publisher: from, account, message: *message, shared: shared.as_ref(), to };
-            for &worker in matched.remotes() {
-                local.forward(worker, &entry(Recipients::Plain));
-                delivered = true;
-            }
             for group in matched.groups() {
                 delivered |=
                     local.choose(random, &group, &entry(Recipients::Member(group.members[0], group.name)), true);
@@ -73,6 +70,7 @@ impl Broker {
         let mut matched = Matched::default();
         let interest = &self.shared.interest;
         let hash = interest.subject_hash().of(message.reply());
+        let account = View::Alone.of(account);
         let cost = interest.find(account, message.reply(), hash, self.local.worker, &mut matched);
         self.local.charge(cost);
         for target in matched.plain {
@@ -112,6 +110,7 @@ impl Broker {
             match entry.to {
                 Recipients::Plain => self.deliver_plain(&entry),
                 Recipients::Member(target, name) => self.deliver_to_member(&entry, target, name),
+                Recipients::Asker => _ = self.answer(entry.publisher, entry.account, &entry.message),
             }
             done = next;
         }
@@ -146,13 +145,43 @@ impl Broker {
 
     fn place_of(&mut self, entry: &Entry) -> u32 {
         let Entry { account, message, .. } = entry;
-        self.mail_hint = self.cache.place(&self.shared.interest, *account, message.subject, self.mail_hint);
+        let interest = &self.shared.interest;
+        self.mail_hint = self.cache.place(interest, *account, message.subject, self.mail_hint);
+        // The account may have got links since this was sent.
+        if matches!(self.cache.matched(self.mail_hint).shape, Shape::Linked | Shape::Mapped) {
+            self.mail_hint = self.cache.place(interest, View::Alone.of(*account), message.subject, self.mail_hint);
+        }
         self.local.charge(self.cache.take_cost());
         self.mail_hint
     }
 }
 
 impl super::Local {
+    /// Gives a message to plain subscriptions and to the workers that have others. True if anyone got it.
+    #[inline(always)]
+    pub(super) fn deliver_to_plain(
+        &mut self,
+        from: Publisher,
+        account: AccountId,
+        message: &Message,
+        matched: &Matched,
+        shared: Option<&Arc<[u8]>>,
+    ) -> bool {
+        let mut delivered = false;
+        for &target in &matched.plain {
+            match self.deliver(target, from, message, shared) {
+                true => delivered = true,
+                false => self.charge(REFUSAL_BYTES),
+            }
+        }
+        for &worker in matched.remotes() {
+            let to = Recipients::Plain;
+            self.forward(worker, &Entry { publisher: from, account, message: *message, shared, to });
+            delivered = true;
+        }
+        delivered
+    }
+
     /// Gives a message to one member of a queue group: from a random one on, the first that takes it. The member may be
     /// another worker's if it may be `anywhere`.
     fn choose(&mut self, random: &mut super::Random, group: &Group, entry: &Entry, anywhere: bool) -> bool {
@@ -177,7 +206,7 @@ impl super::Local {
 }
 
 /// The tail as something several receivers can hold together, if that is worth a copy.
-fn share(message: &Message, matched: &Matched) -> Option<Arc<[u8]>> {
+pub(super) fn share(message: &Message, matched: &Matched) -> Option<Arc<[u8]>> {
     let has_several = matched.held() > 1 || !matched.remotes().is_empty();
     (message.tail.len() >= SHARE_MIN && has_several).then(|| Arc::from(message.tail))
 }

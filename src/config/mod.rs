@@ -15,6 +15,7 @@
 pub mod authorization;
 pub mod blocks;
 mod convert;
+pub mod exchange;
 pub mod file;
 mod flags;
 mod go_flags;

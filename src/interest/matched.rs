@@ -1,7 +1,9 @@
 //! The result of matching one subject, as one worker needs it.
 
+use super::links::Linked;
 use super::routes::Routes;
 use super::targets::{Entry, Target, Targets};
+use std::sync::Arc;
 
 /// What kind of result it is, told by one look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,6 +17,10 @@ pub enum Shape {
     Several,
     /// Queue groups, other workers or routes are among those who want it.
     Mixed,
+    /// Other accounts, or the server itself, are among those who may want it: see [`Matched::linked`].
+    Linked,
+    /// It is published to another subject instead: see [`Matched::linked`].
+    Mapped,
 }
 
 /// Who gets a message.
@@ -38,6 +44,7 @@ struct More {
     /// The members of all groups, of all workers.
     members: Vec<Target>,
     names: Vec<u8>,
+    linked: Option<Arc<Linked>>,
 }
 
 #[derive(Debug)]
@@ -85,7 +92,22 @@ impl Matched {
     /// Targets held, as a measure of memory.
     pub fn held(&self) -> usize {
         self.plain.len()
-            + self.more.as_ref().map_or(0, |more| more.members.len() + more.remotes.len() + more.routes.len())
+            + self.more.as_ref().map_or(0, |more| {
+                let linked = more.linked.as_ref().map_or(0, |linked| linked.held());
+                more.members.len() + more.remotes.len() + more.routes.len() + linked
+            })
+    }
+
+    /// What becomes of it that is more than its account's business.
+    pub fn linked(&self) -> Option<&Arc<Linked>> {
+        self.more.as_ref()?.linked.as_ref()
+    }
+
+    /// Sets the result to that.
+    pub(super) fn set_linked(&mut self, linked: Linked) {
+        self.plain.clear();
+        self.shape = if linked.choices.is_empty() && !linked.legs.is_empty() { Shape::Linked } else { Shape::Mapped };
+        self.more = Some(Box::new(More { linked: Some(Arc::new(linked)), ..More::default() }));
     }
 
     /// Other workers that have plain subscriptions.

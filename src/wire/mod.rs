@@ -21,6 +21,7 @@ pub mod redact;
 pub mod route;
 pub mod secret;
 pub mod subject;
+pub mod transform;
 
 pub use connect::{Connect, Credentials};
 pub use errors::ProtocolError;

@@ -10,6 +10,8 @@
 
 mod accounts;
 mod authorization;
+mod exchange;
+mod mappings;
 mod permissions;
 mod tls;
 
@@ -25,6 +27,7 @@ pub const TOP: Block<Options> = Block {
     keys: &[
         Key { names: &["authorization"], takes: Takes::Data("Map", authorization::read) },
         Key { names: &["accounts"], takes: Takes::Data("Map or array of strings", accounts::read) },
+        Key { names: &["mappings", "maps"], takes: Takes::Data("Map", mappings::read_global) },
         Key { names: &["tls"], takes: Takes::Data("Map", tls::read) },
     ],
     unknown: unknown_field,
@@ -41,6 +44,10 @@ pub const DESCRIBED: &[Section] = &[
     Section { title: "Keys of tls", keys: tls::described },
     Section { title: "Keys of authorization", keys: || authorization::AUTHORIZATION.described() },
     Section { title: "Keys of an account", keys: || accounts::ACCOUNT.described() },
+    Section { title: "Keys of an export", keys: || exchange::EXPORT.described() },
+    Section { title: "Keys of an import", keys: || exchange::IMPORT.described() },
+    Section { title: "Keys of stream and service in an import", keys: || exchange::SOURCE.described() },
+    Section { title: "Keys of a destination in mappings", keys: || mappings::DESTINATION.described() },
     Section { title: "Keys of limits", keys: || accounts::LIMITS.described() },
     Section { title: "Keys of a user", keys: || authorization::USER.described() },
     Section { title: "Keys of permissions", keys: || permissions::PERMISSIONS.described() },
