@@ -19,7 +19,7 @@ use crate::log::{Log, Quoted};
 #[cfg(feature = "monitoring")]
 use crate::monitor;
 use crate::reactor::tls::Acceptor;
-use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, Worker, host_port, listen, prepare};
+use crate::reactor::{Clock, Desk, Helper, Letter, Listener, Mailbox, Worker, host_port, listen, prepare};
 use crate::sys;
 use crate::wire::nkey;
 use certificates::Watch;
@@ -50,6 +50,7 @@ pub struct Server {
     watch: Watch,
     mailboxes: Vec<Arc<Mailbox>>,
     helper: Option<Arc<Helper>>,
+    desk: Option<Arc<Desk>>,
     threads: Vec<JoinHandle<()>>,
     /// Set when it is on its way out.
     lame_duck: Option<LameDuck>,
@@ -149,7 +150,8 @@ impl Server {
             chosen => chosen,
         };
         let closed = if doors.is_some() { Closed::new(options.max_closed_clients) } else { Closed::default() };
-        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(closed));
+        let clock = Clock::start();
+        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(closed).with_epoch(clock.epoch_us()));
         let mut server = Self {
             address,
             options: Arc::new(options),
@@ -158,17 +160,15 @@ impl Server {
             watch,
             mailboxes: Vec::new(),
             helper: None,
+            desk: None,
             threads: Vec::new(),
             lame_duck: None,
             ports_file: None,
             monitor: None,
             monitor_place: doors.as_ref().and_then(Doors::place),
         };
-        let clock = Clock::start();
         server.start_workers(workers, Listener::new(socket), clock).map_err(StartError::Worker)?;
-        if let Some(doors) = doors {
-            server.start_monitor(doors, clock).map_err(StartError::Worker)?;
-        }
+        server.start_monitor(doors, clock).map_err(StartError::Worker)?;
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
         server.announce_tls();
@@ -202,7 +202,7 @@ impl Server {
         }
     }
 
-    fn start_monitor(&mut self, doors: Doors, clock: Clock) -> io::Result<()> {
+    fn start_monitor(&mut self, doors: Option<Doors>, clock: Clock) -> io::Result<()> {
         let subject = monitor::Subject {
             shared: Arc::clone(&self.shared),
             options: Arc::clone(&self.options),
@@ -210,7 +210,8 @@ impl Server {
             mailboxes: self.mailboxes.clone(),
             clock,
         };
-        self.monitor = Some(Monitor::start(doors, subject)?);
+        let Some(desk) = &self.desk else { return Ok(()) };
+        self.monitor = Some(Monitor::start(doors, subject, desk)?);
         Ok(())
     }
 
@@ -220,6 +221,8 @@ impl Server {
         self.mailboxes = mailboxes;
         let helper = Helper::new(self.mailboxes.clone());
         self.helper = Some(Arc::clone(&helper));
+        let desk = Desk::new(self.mailboxes.clone());
+        self.desk = Some(Arc::clone(&desk));
         let mut listener = Some(listener);
         for (number, poll) in polls.into_iter().enumerate() {
             let (shared, options) = (Arc::clone(&self.shared), Arc::clone(&self.options));
@@ -227,6 +230,7 @@ impl Server {
             let log = self.shared.log.clone();
             let mut worker = Worker::new(number, poll, Arc::clone(&helper), broker, listener.take(), clock, log)?;
             worker.set_acceptor(self.acceptor.clone());
+            worker.set_desk(Arc::clone(&desk));
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || worker.run())?;
             self.threads.push(thread);
         }
@@ -259,6 +263,9 @@ impl Server {
         self.mailboxes.clear();
         if let Some(helper) = self.helper.take() {
             helper.end();
+        }
+        if let Some(desk) = self.desk.take() {
+            desk.close();
         }
         self.ports_file = None;
     }

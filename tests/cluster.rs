@@ -4,9 +4,9 @@
 
 mod support;
 
-use midge::cluster::{Action, Cluster, Conn, Own, RouteUrl, Settings};
+use midge::cluster::{Action, Cluster, Conn, Own, Settings};
 use midge::log::Level;
-use midge::wire::route::{Limits, Op, Outcome, parse, write};
+use midge::wire::route::{Limits, Op, Outcome, RouteUrl, parse, write};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -1,7 +1,8 @@
-//! One client connection, without its socket.
+//! One connection, without its socket.
 
 use super::auth::{Access, Name, User};
 use super::reason::Reason;
+use super::routes::Route;
 use super::security::Security;
 use super::subs::Sids;
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
@@ -116,6 +117,39 @@ pub struct Publisher {
     pub cid: u64,
 }
 
+impl Publisher {
+    /// A route, whose messages are from clients of another server.
+    pub fn route(worker: u8, cid: u64) -> Self {
+        Self { worker, key: RELAYED, cid }
+    }
+
+    /// A route, with a message that goes no further, wherever nobody takes it.
+    pub fn last_route(worker: u8, cid: u64) -> Self {
+        Self { worker, key: RELAYED_LAST, cid }
+    }
+
+    /// The server itself, whose messages go where those of its clients go.
+    pub fn server(worker: u8) -> Self {
+        Self { worker, key: SERVER, cid: 0 }
+    }
+
+    /// True if it is a client of this server, or the server itself: its messages go to other servers.
+    #[inline]
+    pub fn is_client(&self) -> bool {
+        self.key < RELAYED_LAST
+    }
+
+    /// True if a message of it may be sent on to another server when a queue group's last member here is gone.
+    pub fn may_be_forwarded(&self) -> bool {
+        self.key != RELAYED_LAST
+    }
+}
+
+/// Keys that no connection has.
+const RELAYED: u32 = u32::MAX;
+const RELAYED_LAST: u32 = u32::MAX - 1;
+const SERVER: u32 = u32::MAX - 2;
+
 /// What a client says of itself that is only for people.
 #[derive(Debug, Default, Clone)]
 pub struct Label {
@@ -127,7 +161,7 @@ pub struct Label {
     pub name: String,
 }
 
-/// One client connection.
+/// One connection, of a client or of another server.
 #[derive(Debug)]
 pub struct Client {
     /// Output not yet written.
@@ -205,6 +239,8 @@ pub struct Client {
     pub label: Option<Box<Label>>,
     /// Who it is, where clients have to say so.
     pub access: Option<Box<Access>>,
+    /// It is another server's.
+    pub route: Option<Box<Route>>,
 }
 
 /// Not in the list of connections to flush.
@@ -254,6 +290,7 @@ impl Client {
             peer,
             label: None,
             access: None,
+            route: None,
         }
     }
 
@@ -295,7 +332,8 @@ impl Client {
 /// The front of a log line about this connection.
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} - cid:{}", self.peer, self.cid)?;
+        let kind = if self.route.is_some() { "rid" } else { "cid" };
+        write!(f, "{} - {kind}:{}", self.peer, self.cid)?;
         if let Some(label) = &self.label {
             write!(f, "{label}")?;
         }

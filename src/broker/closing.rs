@@ -31,11 +31,16 @@ impl Local {
             }
         }
         let client = &self.clients[key as usize];
-        if self.shared.log.debug_on() {
+        if client.is_route() {
+            self.shared.log.info(format_args!("{client} - Router connection closed: {}", reason.text()));
+        } else if self.shared.log.debug_on() {
             self.shared.log.debug(format_args!("{client} - Client connection closed: {}", reason.text()));
         }
         self.counts.close(reason);
-        self.keep_record(key, reason);
+        if !client.is_route() {
+            self.keep_record(key, reason);
+        self.note_departure(key, reason);
+        }
         let client = &mut self.clients[key as usize];
         client.state = State::Flushing(reason, FLUSHES_MAX);
         client.write_mark = client.written;
@@ -49,9 +54,14 @@ impl Local {
         client.partial = Partial::default();
         client.backlog = None;
         self.disturbances += 1;
-        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
-        self.leave_account(key);
-        self.unsubscribe_all(key);
+        if client.is_route() {
+            let conn = client.cid;
+            self.routes.note_end(conn);
+        } else {
+            self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+            self.leave_account(key);
+            self.unsubscribe_all(key);
+        }
         self.let_go(key);
         if reason.flushes() {
             self.clients[key as usize].due.close = self.now + FLUSH_MS;
@@ -126,6 +136,7 @@ impl Broker {
 
     /// Closes all connections; what waits is to be flushed once.
     pub fn shut_down(&mut self) {
+        self.leave_cluster();
         for key in self.keys() {
             self.local.close(key, Reason::ServerShutdown, None);
         }

@@ -29,6 +29,8 @@ pub struct Counts {
     pub cuts: BTreeMap<&'static str, Cut>,
     /// What went through connections that are gone, by account.
     pub gone: Vec<Traffic>,
+    /// What went through routes.
+    pub route_traffic: Traffic,
 }
 
 impl Counts {
@@ -48,6 +50,10 @@ impl Counts {
 
     /// A connection is forgotten.
     pub(super) fn keep(&mut self, client: &Client) {
+        if client.is_route() {
+            self.route_traffic += client.traffic;
+            return;
+        }
         *traffic_of(&mut self.gone, client.account as usize) += client.traffic;
     }
 }

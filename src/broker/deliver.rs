@@ -5,10 +5,12 @@ use super::counts::Counts;
 use super::leaving::Leaving;
 use super::mail::{Batch, Entry, Mail};
 use super::reason::Reason;
+use super::system::events::Departure;
+use super::routes::{News, Table};
 use super::subs::{Sub, Subs};
 use super::{Action, Flushed, Shared};
 use crate::config::Options;
-use crate::interest::Target;
+use crate::interest::{AccountId, Target};
 use crate::log::Plain;
 use crate::memory::{Pool, Spares};
 use crate::wire::{Message, ProtocolError};
@@ -82,6 +84,14 @@ pub struct Local {
     pub(super) pool: Pool,
     /// First in the list of connections with output to flush.
     dirty: u32,
+    /// What deliveries need to know of this worker's routes.
+    pub(super) routes: Table,
+    /// What clients are told of the cluster; none without one.
+    pub(super) news: Option<Arc<News>>,
+    /// Routes that were chosen for a message, and the place of the queue group in its result.
+    pub(super) picks: Vec<(Target, usize)>,
+    /// Names of queue groups, while they are put together.
+    pub(super) names: Vec<u8>,
     pub(super) actions: Vec<Action>,
     /// Mail that is ready, by receiving worker.
     pub(super) mail: Vec<(u8, Mail)>,
@@ -92,7 +102,7 @@ pub struct Local {
     pub(super) turn_output: usize,
     /// Past these many pending bytes a receiver slows its publishers down.
     pub(super) stall_bytes: usize,
-    pending_max: usize,
+    pub(super) pending_max: usize,
     pub(super) trace: bool,
     pub(super) counts: Counts,
     /// Connections whose subscriptions are being removed.
@@ -101,6 +111,10 @@ pub struct Local {
     pub(super) disturbances: u64,
     /// Counts fan-outs, to mark the connections that were met in one.
     pub(super) fan_outs: u32,
+    /// The account of those who look after the server, if there is one.
+    pub(super) system: Option<AccountId>,
+    /// Clients that have gone, for them to hear of.
+    pub(super) departures: Vec<Departure>,
 }
 
 impl Local {
@@ -113,6 +127,10 @@ impl Local {
             subs: Subs::new(worker, shared.interest.subject_hash()),
             pool: Pool::default(),
             dirty: LAST,
+            routes: Table::default(),
+            news: None,
+            picks: Vec::new(),
+            names: Vec::new(),
             actions: Vec::new(),
             mail: Vec::new(),
             batches: (0..workers).map(|_| Batch::default()).collect(),
@@ -125,6 +143,8 @@ impl Local {
             leaving: Vec::new(),
             disturbances: 0,
             fan_outs: 0,
+            system: None,
+            departures: Vec::new(),
             shared,
             options,
         }
@@ -278,6 +298,11 @@ impl Local {
         self.send(key, [&error.line()]);
     }
 
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> u8 {
+        self.batches.len() as u8
+    }
+
     /// Packs a message for another worker.
     pub(super) fn forward(&mut self, worker: u8, entry: &Entry) {
         let batch = &mut self.batches[worker as usize];
@@ -290,6 +315,20 @@ impl Local {
         if batch.bytes() > BATCH_BYTES {
             self.mail.push((worker, Mail::Messages(std::mem::take(batch))));
         }
+    }
+
+    /// The same for a worker whose number a peer may have made up. False if there is none.
+    pub(super) fn forward_to_existing(&mut self, worker: u8, entry: &Entry) -> bool {
+        let exists = usize::from(worker) < self.batches.len();
+        if exists {
+            self.forward(worker, entry);
+        }
+        exists
+    }
+
+    /// True if the connection with this key and number is open.
+    pub(super) fn is_open(&self, (key, cid): (u32, u64)) -> bool {
+        self.clients.get(key as usize).is_some_and(|client| client.cid == cid && client.is_open())
     }
 
     /// Closes batches that were begun and hands out the mail for other workers, in order. To be called before
@@ -416,7 +455,7 @@ impl Local {
     fn close_slow(&mut self, key: u32) {
         let pending_max = self.pending_max;
         let client = &self.clients[key as usize];
-        if client.is_open() {
+        if client.is_open() && !client.is_route() {
             self.shared
                 .log
                 .info(format_args!("{client} - Slow Consumer Detected: MaxPending of {pending_max} Exceeded"));

@@ -1,6 +1,7 @@
 //! What one worker's broker says to another's: batches of messages, and who is held back.
 
 use super::client::Publisher;
+use super::routes::News;
 use crate::interest::{AccountId, Target};
 use crate::wire::Message;
 use std::sync::Arc;
@@ -14,6 +15,10 @@ pub enum Mail {
     Hold(Publisher),
     /// One of those who stopped it no longer does.
     Release(Publisher),
+    /// There is interest to announce to the peers of routes.
+    Announce,
+    /// What clients are to be told of the cluster from now on.
+    News(Arc<News>),
 }
 
 /// Messages on their way to another worker, packed into one buffer.
@@ -31,8 +36,37 @@ pub enum Recipients<'a> {
     Plain,
     /// One member of a queue group, and the group's name in case the member is gone.
     Member(Target, &'a [u8]),
+    /// The clients of a route's peer that want it, and one member of each of these queue groups there; the names have a
+    /// blank between them.
+    Route(Target, &'a [u8]),
+    /// One member of this queue group on another server, because the one that was chosen here is gone.
+    Elsewhere(&'a [u8]),
     /// Whoever asked for it: it is the answer of a service.
     Asker,
+}
+
+impl<'a> Recipients<'a> {
+    /// The number of its kind, the target in it, and the names.
+    fn parts(self) -> (u32, Target, &'a [u8]) {
+        let nothing = Target::new(0, 0, 0);
+        match self {
+            Self::Plain => (0, nothing, b""),
+            Self::Member(target, name) => (1, target, name),
+            Self::Route(target, names) => (2, target, names),
+            Self::Elsewhere(name) => (3, nothing, name),
+            Self::Asker => (4, nothing, b""),
+        }
+    }
+
+    fn of(kind: u32, target: Target, names: &'a [u8]) -> Self {
+        match kind {
+            0 => Self::Plain,
+            1 => Self::Member(target, names),
+            2 => Self::Route(target, names),
+            3 => Self::Elsewhere(names),
+            _ => Self::Asker,
+        }
+    }
 }
 
 /// One message of a batch.
@@ -50,11 +84,8 @@ pub struct Entry<'a> {
     pub to: Recipients<'a>,
 }
 
-/// No shared tail, or no queue group.
+/// No shared tail.
 const NONE: u32 = u32::MAX;
-
-/// In the place of a queue group's length: the message is an answer.
-const ASKER: u32 = u32::MAX - 1;
 
 impl Batch {
     /// A batch that fills `buffer`.
@@ -91,11 +122,7 @@ impl Batch {
                 (self.shared.len() - 1) as u32
             }
         };
-        let (member, group) = match entry.to {
-            Recipients::Plain => ([0; 8], Err(NONE)),
-            Recipients::Asker => ([0; 8], Err(ASKER)),
-            Recipients::Member(target, group) => (target.to_bytes(), Ok(group)),
-        };
+        let (kind, target, names) = entry.to.parts();
         for number in [
             message.subject.len() as u32,
             message.tail.len() as u32,
@@ -103,7 +130,8 @@ impl Batch {
             message.header_bytes,
             message.total_bytes,
             shared,
-            group.map_or_else(|mark| mark, |group| group.len() as u32),
+            kind,
+            names.len() as u32,
             entry.account,
             entry.publisher.key,
             entry.publisher.worker.into(),
@@ -111,9 +139,9 @@ impl Batch {
             self.bytes.extend_from_slice(&number.to_le_bytes());
         }
         self.bytes.extend_from_slice(&entry.publisher.cid.to_le_bytes());
-        self.bytes.extend_from_slice(&member);
+        self.bytes.extend_from_slice(&target.to_bytes());
         self.bytes.extend_from_slice(message.subject);
-        self.bytes.extend_from_slice(group.unwrap_or_default());
+        self.bytes.extend_from_slice(names);
         if shared == NONE {
             self.bytes.extend_from_slice(message.tail);
         }
@@ -126,19 +154,16 @@ impl Batch {
         if rest.is_empty() {
             return None;
         }
-        let mut numbers = [0u32; 10];
+        let mut numbers = [0u32; 11];
         for number in &mut numbers {
             *number = u32::from_le_bytes(take(&mut rest));
         }
-        let [subject, tail, reply_bytes, header_bytes, total_bytes, shared, group, account, key, worker] = numbers;
+        let [subject, tail, reply_bytes, header_bytes, total_bytes, shared, kind, names, account, key, worker] =
+            numbers;
         let cid = u64::from_le_bytes(take(&mut rest));
-        let member = Target::from_bytes(take(&mut rest));
+        let target = Target::from_bytes(take(&mut rest));
         let subject = take_slice(&mut rest, subject as usize);
-        let to = match group {
-            NONE => Recipients::Plain,
-            ASKER => Recipients::Asker,
-            len => Recipients::Member(member, take_slice(&mut rest, len as usize)),
-        };
+        let to = Recipients::of(kind, target, take_slice(&mut rest, names as usize));
         let shared = self.shared.get(shared as usize);
         let tail = match shared {
             Some(shared) => &shared[..],
@@ -184,26 +209,28 @@ mod tests {
         let message = |tail| Message { subject: b"a.b", tail, reply_bytes: 1, header_bytes: 2, total_bytes: 3 };
         let member = Target::new(9, 10, 11);
         let mut batch = Batch::default();
+        let route = Target::route(1, 2, 0, 0);
+        let cases = [
+            (&b"r 1\r\nx\r\n"[..], None, Recipients::Plain),
+            (&large[..], Some(&large), Recipients::Member(member, b"group")),
+            (&b""[..], None, Recipients::Member(member, b"")),
+            (&b"1\r\ny\r\n"[..], None, Recipients::Route(route, b"")),
+            (&b"2\r\nyz\r\n"[..], None, Recipients::Route(route, b"one two")),
+            (&large[..], Some(&large), Recipients::Elsewhere(b"q")),
+            (&b"1\r\nz\r\n"[..], None, Recipients::Asker),
+        ];
         for _ in 0..3 {
-            for (tail, shared, to) in [
-                (&b"r 1\r\nx\r\n"[..], None, Recipients::Plain),
-                (&large[..], Some(&large), Recipients::Member(member, b"group")),
-                (&b""[..], None, Recipients::Asker),
-            ] {
+            for (tail, shared, to) in cases {
                 batch.push(&Entry { publisher, account: 4, message: message(tail), shared, to });
             }
         }
         let got: Vec<_> = batch.entries().collect();
-        assert_eq!(got.len(), 9);
+        assert_eq!(got.len(), 3 * cases.len());
         for (at, entry) in got.iter().enumerate() {
             assert_eq!((entry.publisher, entry.account, entry.message.subject), (publisher, 4, &b"a.b"[..]));
             assert_eq!((entry.message.reply_bytes, entry.message.header_bytes, entry.message.total_bytes), (1, 2, 3));
-            let (tail, to) = match at % 3 {
-                0 => (&b"r 1\r\nx\r\n"[..], Recipients::Plain),
-                1 => (&large[..], Recipients::Member(member, &b"group"[..])),
-                _ => (&b""[..], Recipients::Asker),
-            };
-            assert_eq!((entry.message.tail, entry.to, entry.shared.is_some()), (tail, to, at % 3 == 1));
+            let (tail, shared, to) = cases[at % cases.len()];
+            assert_eq!((entry.message.tail, entry.to, entry.shared.is_some()), (tail, to, shared.is_some()));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! it takes from it what is to be written, [`Action`]s (close, arm a timer, read again) and mail for other workers'
 //! brokers. So a test can run several brokers in one thread.
 
+mod answers;
 pub mod auth;
 mod chores;
 mod client;
@@ -14,16 +15,19 @@ mod deliver;
 mod fan_out;
 mod lame_duck;
 mod leaving;
+mod linked;
 pub mod mail;
 mod publish;
 mod random;
 mod reason;
 mod reload;
 pub mod report;
+pub mod routes;
 mod security;
 mod session;
 mod stall;
 mod subs;
+pub mod system;
 mod timing;
 mod trace;
 
@@ -38,19 +42,21 @@ pub use mail::Mail;
 pub use reason::Reason;
 pub use security::{Greeting, Secured, Security};
 
+use crate::cluster::DialId;
 use crate::config::Options;
-use crate::config::authorization::SYSTEM;
 use crate::interest::{Cache, Interest};
 use crate::log::Log;
 use crate::memory::Spares;
 use crate::wire::{Info, Limits};
+use answers::Answers;
 use auth::failures::Failures;
 use auth::nkeys::Nonces;
 use auth::{Auth, Check, Recheck};
 use random::Random;
+use routes::Membership;
 use security::ConnectionRate;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The NATS version whose protocol this server speaks; clients compare it.
@@ -90,6 +96,10 @@ pub struct Shared {
     connection_rate: ConnectionRate,
     /// Records of those that were closed.
     pub closed: Closed,
+    /// Documents and events sent.
+    sent: AtomicU32,
+    /// Microseconds from 1970 to the start of the clock.
+    epoch_us: u64,
 }
 
 impl Shared {
@@ -105,6 +115,8 @@ impl Shared {
             connections: AtomicUsize::new(0),
             connection_rate: ConnectionRate::default(),
             closed: Closed::default(),
+            sent: AtomicU32::new(0),
+            epoch_us: 0,
         }
     }
 
@@ -117,12 +129,21 @@ impl Shared {
             before => {
                 let auth = match before {
                     Some((of, auth)) if of.authorization == options.authorization => Arc::clone(auth),
-                    before => Arc::new(Auth::new(options, &self.interest, before.as_ref().map(|(_, auth)| &**auth))),
+                    before => {
+                        let auth = Auth::new(options, &self.interest, before.as_ref().map(|(_, auth)| &**auth));
+                        self.interest.link(&options.authorization);
+                        Arc::new(auth)
+                    }
                 };
                 *made = Some((Arc::clone(options), Arc::clone(&auth)));
                 auth
             }
         }
+    }
+
+    /// The same with a clock that showed 0 so many microseconds after 1970 began.
+    pub fn with_epoch(self, epoch_us: u64) -> Self {
+        Self { epoch_us, ..self }
     }
 
     /// The same with records of closed connections.
@@ -161,6 +182,8 @@ impl Shared {
             client_id: cid,
             client_ip: ip,
             nonce: None,
+            cluster: None,
+            connect_urls: &[],
             ldm: false,
             connect_info: false,
             remote_account: None,
@@ -180,6 +203,17 @@ pub enum Action {
     Resume(u32),
     /// Have a password checked elsewhere, then call [`Broker::checked`].
     Check(Box<Check>),
+    /// Have a document made elsewhere, then call [`Broker::answered`].
+    Ask(Box<system::Request>),
+    /// Connect to another server, then call [`Broker::route_dialled`] or [`Broker::dial_failed`].
+    Dial {
+        /// To be given back.
+        dial: DialId,
+        /// Name or address of the host.
+        host: String,
+        /// The port there.
+        port: u16,
+    },
 }
 
 /// What to do when a connection's output is written.
@@ -202,6 +236,8 @@ enum Occasion {
     Answer,
     /// The server is about to go.
     LameDuck,
+    /// Clients can connect elsewhere than before.
+    News,
 }
 
 /// Bytes queued in one go before the owner should write them out: about what stays in a core's cache.
@@ -234,6 +270,14 @@ pub struct Broker {
     nonces: Nonces,
     /// Addresses whose clients do not know their passwords.
     failures: Failures,
+    /// Who waits for answers of services in other accounts.
+    answers: Answers,
+    /// The cluster, at the worker that owns its routes.
+    membership: Option<Box<Membership>>,
+    /// The key from which on connections have not been told what is new about the cluster.
+    untold_from: Option<usize>,
+    /// The count of changes to announce when the worker with the routes was told last.
+    announced: u32,
 }
 
 impl Broker {
@@ -241,8 +285,10 @@ impl Broker {
     pub fn new(shared: Arc<Shared>, options: Arc<Options>, worker: u8, workers: usize, seed: u64) -> Self {
         let limits = reload::limits(&options);
         let auth = shared.auth(&options);
+        let mut local = Local::new(Arc::clone(&shared), options, worker, workers);
+        local.system = auth.system;
         Self {
-            local: Local::new(Arc::clone(&shared), options, worker, workers),
+            local,
             cache: Cache::new(worker),
             random: Random::new(seed),
             spares: Spares::new(16, 256 * 1024),
@@ -257,6 +303,10 @@ impl Broker {
             recheck: None,
             nonces: Nonces::new([shared.seed, seed]),
             failures: Failures::default(),
+            answers: Answers::new(worker, shared.seed, seed, shared.interest.subject_hash()),
+            membership: None,
+            untold_from: None,
+            announced: 0,
             shared,
         }
     }
@@ -321,6 +371,10 @@ impl Broker {
         let ip = client.peer.ip().to_string();
         let mut info = self.shared.info(&self.local.options, client.cid, &ip);
         info.auth_required = self.auth.is_required();
+        if let Some(news) = &self.local.news {
+            info.cluster = Some(&news.name);
+            info.connect_urls = &news.urls;
+        }
         match occasion {
             Occasion::Greeting => {
                 info.auth_required = self.auth.is_shown();
@@ -331,9 +385,13 @@ impl Broker {
                 info.max_payload = client.payload_max(info.max_payload);
                 let account = &*self.shared.interest.account(client.account).name;
                 info.remote_account = Some(account);
-                info.acc_is_sys = account == SYSTEM;
+                info.acc_is_sys = self.local.system == Some(client.account);
             }
-            Occasion::LameDuck => info.ldm = true,
+            Occasion::LameDuck => {
+                info.ldm = true;
+                info.connect_urls = self.local.news.as_ref().map_or(&[], |news| news.others());
+            }
+            Occasion::News => {}
         }
         let line = info.line();
         self.local.send(key, [&line]);
@@ -378,6 +436,7 @@ impl Broker {
     /// Gives memory back that a busy time left behind.
     pub fn trim(&mut self) {
         self.cache.trim();
+        self.answers.trim();
         self.spares.trim();
         self.scratch = Vec::new();
         self.local.trim();

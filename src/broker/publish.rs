@@ -3,6 +3,7 @@
 use super::Broker;
 use super::client::Publisher;
 use super::mail::{Batch, Entry, Mail, Recipients};
+use super::routes::{ROUTE_WORKER, Sending};
 use crate::interest::{AccountId, Group, Matched, Shape, Target, View};
 use crate::wire::{Message, message};
 use std::sync::Arc;
@@ -30,6 +31,9 @@ impl Broker {
         let delivered = match self.cache.matched(place).shape {
             Shape::Nobody => false,
             Shape::One(only) => self.local.deliver(only, from, message, None),
+            Shape::Route(route) => {
+                self.local.send_to_route(route, &Sending { from, account, message, shared: None }, b"")
+            }
             Shape::Several | Shape::Mixed => self.publish_to_many(from, account, message, place),
             Shape::Linked | Shape::Mapped => self.publish_linked(from, account, message, place),
         };
@@ -40,25 +44,9 @@ impl Broker {
 
     /// True if anyone got it.
     #[inline(never)]
-    pub(super) fn publish_to_many(
-        &mut self,
-        from: Publisher,
-        account: AccountId,
-        message: &Message,
-        place: u32,
-    ) -> bool {
+    fn publish_to_many(&mut self, from: Publisher, account: AccountId, message: &Message, place: u32) -> bool {
         let Self { cache, local, random, .. } = self;
-        let matched = cache.matched(place);
-        let shared = share(message, matched);
-        let mut delivered = local.deliver_to_plain(from, account, message, matched, shared.as_ref());
-        if matched.shape == Shape::Mixed {
-            let entry = |to| Entry { publisher: from, account, message: *message, shared: shared.as_ref(), to };
-            for group in matched.groups() {
-                delivered |=
-                    local.choose(random, &group, &entry(Recipients::Member(group.members[0], group.name)), true);
-            }
-        }
-        delivered
+        local.publish_matched(random, from, account, message, cache.matched(place))
     }
 
     /// Tells a requester that nobody got its request, if it wants to know and subscribed to the reply itself.
@@ -90,6 +78,9 @@ impl Broker {
             Mail::Messages(batch) => self.deliver_batch(batch, 0),
             Mail::Hold(publisher) => self.local.hold(publisher),
             Mail::Release(publisher) => self.local.release(publisher),
+            // The owner has interest announced before it writes, in any case.
+            Mail::Announce => {}
+            Mail::News(news) => self.take_news(news),
         }
     }
 
@@ -110,7 +101,9 @@ impl Broker {
             match entry.to {
                 Recipients::Plain => self.deliver_plain(&entry),
                 Recipients::Member(target, name) => self.deliver_to_member(&entry, target, name),
-                Recipients::Asker => _ = self.answer(entry.publisher, entry.account, &entry.message),
+                Recipients::Route(route, names) => _ = self.local.deliver_to_route(route, &sending(&entry), b"", names),
+                Recipients::Elsewhere(name) => self.deliver_elsewhere(&entry, name),
+                Recipients::Asker => _ = self.take_answer(entry.publisher, entry.account, &entry.message),
             }
             done = next;
         }
@@ -129,7 +122,7 @@ impl Broker {
 
     /// Another worker chose this member. If it has gone since, the group may have others anywhere; by then a later message
     /// may have overtaken this one. If it does not want the message, only those here are asked, unless this is the
-    /// publisher's own worker: so no message goes to and fro for ever.
+    /// publisher's own worker: so no message goes to and fro for ever. The last resort is a member on another server.
     fn deliver_to_member(&mut self, entry: &Entry, target: Target, name: &[u8]) {
         let is_gone = self.local.subs.get(target).is_none();
         let anywhere = is_gone || entry.publisher.worker == self.local.worker;
@@ -138,8 +131,24 @@ impl Broker {
         }
         let place = self.place_of(entry);
         let matched = self.cache.matched(place);
+        let Some(group) = matched.groups().find(|group| group.name == name) else { return };
+        match self.local.choose(&mut self.random, &group, entry, anywhere) {
+            Chosen::Taken => {}
+            Chosen::Nobody | Chosen::Route(_) if self.local.worker == ROUTE_WORKER => {
+                self.local.send_elsewhere(&group, matched.routes(), &sending(entry));
+            }
+            Chosen::Nobody | Chosen::Route(_) if group.has_routes => {
+                self.local.forward(ROUTE_WORKER, &Entry { to: Recipients::Elsewhere(name), ..*entry });
+            }
+            Chosen::Nobody | Chosen::Route(_) => {}
+        }
+    }
+
+    fn deliver_elsewhere(&mut self, entry: &Entry, name: &[u8]) {
+        let place = self.place_of(entry);
+        let matched = self.cache.matched(place);
         if let Some(group) = matched.groups().find(|group| group.name == name) {
-            self.local.choose(&mut self.random, &group, entry, anywhere);
+            self.local.send_elsewhere(&group, matched.routes(), &sending(entry));
         }
     }
 
@@ -148,7 +157,7 @@ impl Broker {
         let interest = &self.shared.interest;
         self.mail_hint = self.cache.place(interest, *account, message.subject, self.mail_hint);
         // The account may have got links since this was sent.
-        if matches!(self.cache.matched(self.mail_hint).shape, Shape::Linked | Shape::Mapped) {
+        if self.cache.matched(self.mail_hint).linked().is_some() {
             self.mail_hint = self.cache.place(interest, View::Alone.of(*account), message.subject, self.mail_hint);
         }
         self.local.charge(self.cache.take_cost());
@@ -157,52 +166,135 @@ impl Broker {
 }
 
 impl super::Local {
-    /// Gives a message to plain subscriptions and to the workers that have others. True if anyone got it.
-    #[inline(always)]
-    pub(super) fn deliver_to_plain(
+    /// Delivers a message to all that a result of the cache has. True if anyone got it.
+    #[inline]
+    pub(super) fn publish_matched(
         &mut self,
+        random: &mut super::Random,
         from: Publisher,
         account: AccountId,
         message: &Message,
         matched: &Matched,
-        shared: Option<&Arc<[u8]>>,
     ) -> bool {
+        let shared = share(message, matched);
         let mut delivered = false;
         for &target in &matched.plain {
-            match self.deliver(target, from, message, shared) {
+            match self.deliver(target, from, message, shared.as_ref()) {
                 true => delivered = true,
                 false => self.charge(REFUSAL_BYTES),
             }
         }
-        for &worker in matched.remotes() {
-            let to = Recipients::Plain;
-            self.forward(worker, &Entry { publisher: from, account, message: *message, shared, to });
-            delivered = true;
+        if matches!(matched.shape, Shape::Mixed | Shape::Route(_)) {
+            let entry =
+                Entry { publisher: from, account, message: *message, shared: shared.as_ref(), to: Recipients::Plain };
+            for &worker in matched.remotes() {
+                self.forward(worker, &entry);
+                delivered = true;
+            }
+            let mut picks = std::mem::take(&mut self.picks);
+            for (at, group) in matched.groups().enumerate() {
+                match self.choose(random, &group, &entry, true) {
+                    Chosen::Nobody => {}
+                    Chosen::Taken => delivered = true,
+                    Chosen::Route(route) => picks.push((route, at)),
+                }
+            }
+            delivered |=
+                self.publish_to_routes(matched, &mut picks, &Sending { from, account, message, shared: entry.shared });
+            picks.clear();
+            self.picks = picks;
         }
         delivered
     }
 
     /// Gives a message to one member of a queue group: from a random one on, the first that takes it. The member may be
-    /// another worker's if it may be `anywhere`.
-    fn choose(&mut self, random: &mut super::Random, group: &Group, entry: &Entry, anywhere: bool) -> bool {
-        let count = group.members.len();
-        let start = random.below(count);
-        for at in (start..count).chain(0..start) {
-            let target = group.members[at];
-            if target.worker() != self.worker {
-                if !anywhere {
-                    continue;
-                }
-                self.forward(target.worker(), &Entry { to: Recipients::Member(target, group.name), ..*entry });
-                return true;
-            }
-            if self.deliver(target, entry.publisher, &entry.message, entry.shared) {
-                return true;
-            }
-            self.charge(REFUSAL_BYTES);
+    /// another worker's if it may be `anywhere`. If it is another server's, nothing is done but to say so; the messages of
+    /// other servers are not for those.
+    pub(super) fn choose(
+        &mut self,
+        random: &mut super::Random,
+        group: &Group,
+        entry: &Entry,
+        anywhere: bool,
+    ) -> Chosen {
+        if group.has_routes {
+            let point = random.below(group.weight as usize) as u32;
+            return self.choose_from(group.from(point), group.name, entry, anywhere);
         }
-        false
+        let (before, behind) = group.members.split_at(random.below(group.members.len()));
+        self.choose_from(behind.iter().chain(before).copied(), group.name, entry, anywhere)
     }
+
+    #[inline]
+    fn choose_from(
+        &mut self,
+        order: impl Iterator<Item = Target>,
+        name: &[u8],
+        entry: &Entry,
+        anywhere: bool,
+    ) -> Chosen {
+        for target in order {
+            if target.is_route() {
+                if entry.publisher.is_client() {
+                    return Chosen::Route(target.only_route());
+                }
+            } else if target.worker() != self.worker {
+                if anywhere {
+                    self.forward(target.worker(), &Entry { to: Recipients::Member(target, name), ..*entry });
+                    return Chosen::Taken;
+                }
+            } else if self.deliver(target, entry.publisher, &entry.message, entry.shared) {
+                return Chosen::Taken;
+            } else {
+                self.charge(REFUSAL_BYTES);
+            }
+        }
+        Chosen::Nobody
+    }
+
+    /// Sends a message to the routes that want it and to those that were picked for queue groups, once to each.
+    fn publish_to_routes(&mut self, matched: &Matched, picks: &mut [(Target, usize)], sending: &Sending) -> bool {
+        let mut delivered = false;
+        if picks.is_empty() {
+            for &route in matched.routes() {
+                delivered |= self.send_to_route(route, sending, b"");
+            }
+            return delivered;
+        }
+        picks.sort_unstable();
+        for &route in matched.routes() {
+            if picks.binary_search_by_key(&route, |pick| pick.0).is_err() {
+                delivered |= self.send_to_route(route, sending, b"");
+            }
+        }
+        let mut names = std::mem::take(&mut self.names);
+        for same in picks.chunk_by(|one, other| one.0 == other.0) {
+            names.clear();
+            for &(_, at) in same {
+                if !names.is_empty() {
+                    names.push(b' ');
+                }
+                names.extend_from_slice(matched.groups().nth(at).map_or(b"", |group| group.name));
+            }
+            delivered |= self.send_to_route(same[0].0, sending, &names);
+        }
+        self.names = names;
+        delivered
+    }
+}
+
+/// Who of a queue group gets a message.
+pub(super) enum Chosen {
+    /// Nobody takes it.
+    Nobody,
+    /// It is on its way.
+    Taken,
+    /// A client behind this route.
+    Route(Target),
+}
+
+fn sending<'a>(entry: &'a Entry) -> Sending<'a> {
+    Sending { from: entry.publisher, account: entry.account, message: &entry.message, shared: entry.shared }
 }
 
 /// The tail as something several receivers can hold together, if that is worth a copy.

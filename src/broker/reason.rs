@@ -1,5 +1,7 @@
 //! Why connections are closed.
 
+use crate::cluster;
+
 /// The reason, in the words operators know from the closed-connection list and the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -39,6 +41,8 @@ pub enum Reason {
     NoRespondersRequiresHeaders,
     /// The server goes down.
     ServerShutdown,
+    /// What a route can be closed for, beside much of that.
+    Route(cluster::Reason),
 }
 
 impl Reason {
@@ -63,6 +67,7 @@ impl Reason {
             Self::MaximumControlLineExceeded => "Maximum Control Line Exceeded",
             Self::NoRespondersRequiresHeaders => "No Responders Requires Headers",
             Self::ServerShutdown => "Server Shutdown",
+            Self::Route(reason) => reason.text(),
         }
     }
 

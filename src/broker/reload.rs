@@ -1,6 +1,5 @@
 //! Other options for a broker that has clients already.
 
-use super::client::Client;
 use super::stall;
 use super::{Broker, Local};
 use crate::config::Options;
@@ -40,7 +39,7 @@ impl Broker {
         for _ in 0..self.surplus.min(SURPLUS_PART) {
             let clients = &self.local.clients;
             let from = self.random.below(clients.capacity().max(1));
-            let open = |key: &usize| clients.get(*key).is_some_and(Client::is_open);
+            let open = |key: &usize| clients.get(*key).is_some_and(|client| client.is_open() && !client.is_route());
             let Some(key) = (from..clients.capacity()).chain(0..from).find(open) else {
                 self.surplus = 0;
                 return;

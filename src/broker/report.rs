@@ -270,9 +270,13 @@ impl Local {
             ..Totals::default()
         };
         for (_, client) in &self.clients {
+            totals.pending_bytes += client.out.bytes();
+            if client.is_route() {
+                totals.counts.route_traffic += client.traffic;
+                continue;
+            }
             let account = client.account as usize;
             *traffic_of(&mut totals.traffic, account) += client.traffic;
-            totals.pending_bytes += client.out.bytes();
             if client.is_open() {
                 if totals.connections.len() <= account {
                     totals.connections.resize(account + 1, 0);
@@ -288,6 +292,7 @@ impl Local {
         let end = from + PIECE;
         let is_meant = |client: &&Client| {
             client.is_open()
+                && !client.is_route()
                 && cid.is_none_or(|cid| client.cid == cid)
                 && account.is_none_or(|account| client.account == account)
         };

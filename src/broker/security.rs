@@ -116,6 +116,7 @@ impl Broker {
         let due = self.local.now + self.local.handshake_timeout();
         let client = &mut self.local.clients[key as usize];
         match client.security {
+            Security::Awaited(Greeting::Withheld) if client.is_route() => {}
             Security::Awaited(Greeting::Withheld) => client.due.handshake = due,
             Security::Plain => {
                 client.security = Security::Awaited(Greeting::Sent);
@@ -139,6 +140,9 @@ impl Broker {
         }
         client.security = Security::Up(Box::new(secured));
         client.due.handshake = NEVER;
+        if client.is_route() {
+            return self.introduce_route(key);
+        }
         self.expect_connect(key);
         if withheld {
             self.send_info(key, Occasion::Greeting);
@@ -167,7 +171,7 @@ impl Broker {
         if !client.is_open() || !client.security.is_awaited() {
             return;
         }
-        if client.security.withholds() && matches!(first, Some(HandshakeFirst::Within(_))) {
+        if client.security.withholds() && !client.is_route() && matches!(first, Some(HandshakeFirst::Within(_))) {
             client.security = Security::Awaited(Greeting::Sent);
             client.due.handshake = due;
             return self.send_info(key, Occasion::Greeting);

@@ -1,18 +1,31 @@
 //! What a client says: from bytes to operations to effects.
 
+use super::answers::is_answer;
 use super::auth::permissions::MaySubscribe;
 use super::client::{Backlog, Partial, State};
 use super::reason::Reason;
 use super::{Broker, Occasion, Publisher};
+use crate::interest::{AccountId, Linked, Shape, View};
 use crate::log::{Level, Plain};
 use crate::wire::errors::quoted;
 use crate::wire::{Bad, Limits, Message, Op, Outcome, ProtocolError, Publish, message, parse, plain_publish, subject};
+use std::sync::Arc;
 
 /// The first buffer of an operation that did not come whole.
 const PARTIAL_MIN: usize = 512;
 
 /// A queue name that clients may not use.
 const RESERVED_QUEUE: &[u8] = b"_sys_";
+
+/// What came of the first operation of some input.
+pub(super) enum Step {
+    /// It is done; it had so many bytes.
+    Done(usize),
+    /// It is not whole; of so many bytes, if that is known, else 0.
+    More(usize),
+    /// The connection is being closed over it.
+    Bad,
+}
 
 impl Broker {
     /// Room for the next bytes of an operation whose length is known but whose end has not come: the owner may read
@@ -62,9 +75,12 @@ impl Broker {
 
     /// Works on input; returns how much of it is done with.
     fn work_on(&mut self, key: u32, input: &[u8]) -> usize {
+        if self.local.clients[key as usize].is_route() {
+            return self.work_on_route(key, input);
+        }
         let mut used = 0;
         if self.local.clients[key as usize].partial.have > 0 {
-            used = self.complete(key, input);
+            used = self.complete(key, input, Self::client_step);
         }
         let mut limits = self.limits_of(key);
         while used < input.len() {
@@ -91,10 +107,7 @@ impl Broker {
                     limits = self.limits_of(key);
                 }
                 Outcome::More(need) => {
-                    let partial = &mut self.local.clients[key as usize].partial;
-                    partial.buffer = self.spares.take();
-                    partial.need = need;
-                    partial.add(rest);
+                    self.keep(key, rest, need);
                     return input.len();
                 }
                 Outcome::Bad(bad) => {
@@ -135,6 +148,10 @@ impl Broker {
                 total_bytes: publish.size as u32,
             };
             hint = self.cache.place(&self.shared.interest, account, message.subject, hint);
+            // What clients may do is a matter of the subject that this one is mapped to.
+            if self.cache.matched(hint).shape == Shape::Mapped {
+                break;
+            }
             if permission_set != 0 && !self.is_permitted(key, message.subject, hint, permission_set) {
                 break;
             }
@@ -183,16 +200,38 @@ impl Broker {
         is_permitted
     }
 
-    /// Goes on with an operation that began in earlier input. Returns how much of this one it took.
-    fn complete(&mut self, key: u32, input: &[u8]) -> usize {
+    /// Keeps the first bytes of an operation.
+    pub(super) fn keep(&mut self, key: u32, bytes: &[u8], need: usize) {
+        let partial = &mut self.local.clients[key as usize].partial;
+        partial.buffer = self.spares.take();
+        partial.need = need;
+        partial.add(bytes);
+    }
+
+    /// Does the first operation of a client's input.
+    fn client_step(&mut self, key: u32, input: &[u8]) -> Step {
+        match parse(input, &self.limits_of(key)) {
+            Outcome::Done(op, bytes) => {
+                self.operate(key, op);
+                Step::Done(bytes)
+            }
+            Outcome::More(need) => Step::More(need),
+            Outcome::Bad(bad) => {
+                self.refuse(key, &bad, input);
+                Step::Bad
+            }
+        }
+    }
+
+    /// Goes on with an operation that began in earlier input, which `step` does once it is whole. Returns how much of this
+    /// one it took.
+    pub(super) fn complete(&mut self, key: u32, input: &[u8], step: fn(&mut Self, u32, &[u8]) -> Step) -> usize {
         let mut used = 0;
         loop {
             let client = &mut self.local.clients[key as usize];
             if !client.is_open() {
                 return input.len();
             }
-            let payload_max = client.payload_max(self.limits.payload_max);
-            let limits = Limits { headers: client.headers, payload_max, ..self.limits };
             let mut partial = std::mem::take(&mut client.partial);
             let rest = &input[used..];
             // No more than belongs to this operation, or to its line while the rest is not known.
@@ -207,24 +246,20 @@ impl Broker {
                 self.local.clients[key as usize].partial = partial;
                 return used;
             }
-            match parse(&partial.buffer[..partial.have], &limits) {
-                Outcome::Done(op, bytes) => {
+            match step(self, key, &partial.buffer[..partial.have]) {
+                Step::Done(bytes) => {
                     debug_assert_eq!(bytes, partial.have);
-                    self.operate(key, op);
                     self.spares.give(partial.buffer);
                     return used;
                 }
-                Outcome::More(need) => {
+                Step::More(need) => {
                     partial.need = need;
                     self.local.clients[key as usize].partial = partial;
                     if used == input.len() {
                         return used;
                     }
                 }
-                Outcome::Bad(bad) => {
-                    self.refuse(key, &bad, &partial.buffer[..partial.have]);
-                    return input.len();
-                }
+                Step::Bad => return input.len(),
             }
         }
     }
@@ -269,17 +304,47 @@ impl Broker {
         client.active_at = now;
         let from = Publisher { worker: self.local.worker, key, cid: client.cid };
         let (account, hint) = (client.account, client.match_hint);
-        if !self.may_publish(key, publish) {
+        match self.mapped(account, publish.subject, hint) {
+            None => self.publish_if_allowed(from, account, publish, hint),
+            Some(linked) => {
+                // What is lost has no subject any more, and so finds nobody.
+                let subject = linked.choose(self.random.below(100) as u8).unwrap_or_default();
+                self.publish_if_allowed(from, View::Mapped.of(account), &Publish { subject, ..*publish }, hint);
+            }
+        }
+    }
+
+    /// What a subject of an account is mapped to, if it is.
+    fn mapped(&mut self, account: AccountId, subject: &[u8], hint: u32) -> Option<Arc<Linked>> {
+        if !self.auth.maps {
+            return None;
+        }
+        let place = self.cache.place(&self.shared.interest, account, subject, hint);
+        let matched = self.cache.matched(place);
+        matched.linked().filter(|_| matched.shape == Shape::Mapped).cloned()
+    }
+
+    fn publish_if_allowed(&mut self, from: Publisher, account: AccountId, publish: &Publish, hint: u32) {
+        if !self.may_publish(from.key, publish) {
             return;
         }
         match publish.tail {
-            Some(tail) => _ = self.publish(from, account, &message::from_publish(publish, tail), hint),
+            Some(tail) => self.publish_or_answer(from, account, &message::from_publish(publish, tail), hint),
             None => {
                 let mut tail = std::mem::take(&mut self.scratch);
                 message::rewrite_tail(publish, &mut tail);
-                self.publish(from, account, &message::from_publish(publish, &tail), hint);
+                self.publish_or_answer(from, account, &message::from_publish(publish, &tail), hint);
                 self.scratch = tail;
             }
+        }
+    }
+
+    fn publish_or_answer(&mut self, from: Publisher, account: AccountId, message: &Message, hint: u32) {
+        if is_answer(message.subject) && self.take_answer(from, account, message) {
+            // Whoever else listens hears it too, and nobody is told if there is nobody.
+            self.publish_in(from, account, message, None);
+        } else {
+            self.publish(from, account, message, hint);
         }
     }
 

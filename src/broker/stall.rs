@@ -38,6 +38,10 @@ impl Local {
         if self.options.no_fast_producer_stall {
             return false;
         }
+        // Behind a route are many publishers; one slow reader here must not hold all of them.
+        if !from.is_client() {
+            return true;
+        }
         let client = &mut self.clients[receiver as usize];
         let written = client.written;
         let stall = client.stall.get_or_insert_with(|| {

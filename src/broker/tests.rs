@@ -8,6 +8,7 @@
 //! - [`login`]: saying who one is
 //! - [`permissions`]: what a user may do, and what one gets who may not get everything
 //! - [`recheck`]: other users and permissions while clients are connected
+//! - [`linked`]: what accounts have to do with each other, and what the server itself answers
 //! - [`lame_duck`]: the way out
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
 //! - [`reload`]: other options while clients are connected
@@ -17,6 +18,7 @@ mod accounts;
 mod delivery;
 mod dice;
 mod lame_duck;
+mod linked;
 mod limits;
 mod login;
 mod model;

@@ -75,7 +75,7 @@ impl Local {
     }
 
     /// What an operation carries, if it is anything; the headers are the first bytes of it.
-    fn trace_payload(&self, client: &Client, way: &str, body: &[u8], header_bytes: usize) {
+    pub(super) fn trace_payload(&self, client: &Client, way: &str, body: &[u8], header_bytes: usize) {
         let log = &self.shared.log;
         let body = match self.options.trace_headers {
             true => body[..header_bytes].strip_suffix(b"\r\n\r\n").unwrap_or(&body[..header_bytes]),

@@ -2,9 +2,9 @@
 
 use super::conns::{Conn, Origin, Stage};
 use super::routes::Told;
-use super::{Action, Cluster, RouteUrl};
+use super::{Action, Cluster};
 use crate::log::Level;
-use crate::wire::route::{Gossip, Info};
+use crate::wire::route::{Gossip, Info, RouteUrl};
 
 impl Cluster {
     /// Tells the other peers of a new one, which is told nothing: they will dial it.

@@ -2,9 +2,9 @@
 
 use super::conns::{Conn, INTRODUCTION_MS, Known, Origin, Stage};
 use super::routes::Told;
-use super::{Action, Capabilities, Cluster, PEERS_MAX, Peer, Reason, RouteUrl, STRANGERS_MAX, URL_BYTES_MAX, URLS_MAX};
+use super::{Action, Capabilities, Cluster, PEERS_MAX, Peer, Reason, STRANGERS_MAX, URL_BYTES_MAX, URLS_MAX};
 use crate::log::Level;
-use crate::wire::route::{Connect, Gossip, Info};
+use crate::wire::route::{Connect, Gossip, Info, RouteUrl};
 use std::net::IpAddr;
 
 /// Bytes of a cluster's name at most that is taken over from a peer.

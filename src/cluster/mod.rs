@@ -36,7 +36,6 @@
 //! that of the peer. It resolves names anew for each [`Action::Dial`], leaves its own addresses out, and gives a dial a
 //! second. Interest and messages are none of this module's business.
 
-mod address;
 mod conns;
 mod gossip;
 mod handshake;
@@ -47,12 +46,11 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-pub use address::RouteUrl;
 pub use conns::Conn;
 
 use crate::log::Level;
 use crate::wire::Secret;
-use crate::wire::route::{Gossip, Info, SubjectLists};
+use crate::wire::route::{Gossip, Info, RouteUrl, SubjectLists};
 use conns::{Conns, Stage};
 use routes::Routes;
 use std::collections::{BTreeMap, VecDeque};

@@ -1,9 +1,9 @@
 //! Which addresses are dialled, and when.
 
 use super::conns::{Conn, Origin, Stage};
-use super::{Action, Cluster, DialId, Own, PEERS_MAX, Reason, RouteUrl, Settings};
+use super::{Action, Cluster, DialId, Own, PEERS_MAX, Reason, Settings};
 use crate::log::Level;
-use crate::wire::route::{Connect, Gossip};
+use crate::wire::route::{Connect, Gossip, RouteUrl};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

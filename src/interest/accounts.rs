@@ -5,7 +5,7 @@ use super::index::Index;
 use super::links::{Links, base};
 use super::{Account, AccountId, GLOBAL_ACCOUNT, SubjectHash};
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// Accounts at most: each chunk has twice the room of the one before.
@@ -42,10 +42,19 @@ impl Accounts {
         account.unwrap_or(&self.global)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// The number of the account with this name, if there is one.
+    pub fn find(&self, name: &str) -> Option<AccountId> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+
     /// Every account there is now, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (AccountId, &Account)> {
-        let count = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).len();
-        (0..count as AccountId).map(|id| (id, self.get(id)))
+        (0..self.count() as AccountId).map(|id| (id, self.get(id)))
     }
 
     /// The number of the account with this name, which is made if it is not there. None if there are too many.
@@ -79,6 +88,7 @@ impl Account {
             connections: AtomicUsize::new(0),
             log: Mutex::default(),
             links: RwLock::default(),
+            is_listed: AtomicBool::new(false),
         }
     }
 

@@ -106,7 +106,7 @@ pub struct Linked {
     pub choices: Vec<(u8, Box<[u8]>)>,
     /// Subscriptions of this and other accounts.
     pub legs: Vec<Leg>,
-    /// The queue groups of all legs.
+    /// The queue groups that have members in several legs; such as are on other servers do not count then.
     pub groups: Vec<LinkedGroup>,
     /// Services that answer it, with the subjects that it has there.
     pub services: Vec<(Arc<Service>, Box<[u8]>)>,
@@ -121,7 +121,7 @@ pub struct Leg {
     pub account: AccountId,
     /// What the subject is there.
     pub subject: Box<[u8]>,
-    /// The subscriptions; their queue groups count only as parts of [`Linked::groups`].
+    /// The subscriptions, without the queue groups that are in [`Linked::groups`].
     pub matched: Matched,
     hashes: (u64, u64),
     stamp: Stamp,
@@ -273,8 +273,8 @@ impl Interest {
         }
         let own = std::iter::once((base(account), subject.to_vec()));
         let mut cost = 0;
-        let legs: Vec<Leg> = own.chain(streams).map(|leg| self.leg(leg, worker, &mut cost)).collect();
-        let groups = groups_of(&legs);
+        let mut legs: Vec<Leg> = own.chain(streams).map(|leg| self.leg(leg, worker, &mut cost)).collect();
+        let groups = groups_of(&mut legs);
         out.set_linked(Linked { choices: Vec::new(), legs, groups, services, asks_server });
         Some(cost)
     }
@@ -289,8 +289,8 @@ impl Interest {
     }
 }
 
-/// The groups of all legs, those of the same name as one. Members behind routes are left to the account's own server.
-fn groups_of(legs: &[Leg]) -> Vec<LinkedGroup> {
+/// The groups that have subscriptions in several legs, which are then no longer groups of these legs.
+fn groups_of(legs: &mut [Leg]) -> Vec<LinkedGroup> {
     let mut groups: Vec<LinkedGroup> = Vec::new();
     for (number, leg) in legs.iter().enumerate() {
         for group in leg.matched.groups() {
@@ -301,6 +301,11 @@ fn groups_of(legs: &[Leg]) -> Vec<LinkedGroup> {
             }
         }
     }
-    groups.retain(|group| !group.members.is_empty());
+    let has_several = |group: &LinkedGroup| group.members.first().map(|one| one.0) != group.members.last().map(|one| one.0);
+    groups.retain(has_several);
+    let names: Vec<&[u8]> = groups.iter().map(|group| &*group.name).collect();
+    if !names.is_empty() {
+        legs.iter_mut().for_each(|leg| leg.matched.without_groups(&names));
+    }
     groups
 }

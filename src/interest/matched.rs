@@ -15,7 +15,9 @@ pub enum Shape {
     One(Target),
     /// Several plain subscriptions of this worker, and nothing else.
     Several,
-    /// Queue groups, other workers or routes are among those who want it.
+    /// The clients of one other server, and nobody else.
+    Route(Target),
+    /// Queue groups, other workers or several routes are among those who want it.
     Mixed,
     /// Other accounts, or the server itself, are among those who may want it: see [`Matched::linked`].
     Linked,
@@ -52,6 +54,7 @@ struct GroupRange {
     members_end: usize,
     names_end: usize,
     weight: u32,
+    has_routes: bool,
 }
 
 /// One queue group; exactly one of its members gets the message.
@@ -64,6 +67,8 @@ pub struct Group<'a> {
     /// Of all members together that a choice is made among: those that are no leaf nodes behind a route, or all if there
     /// are only such. At least 1.
     pub weight: u32,
+    /// There are routes among the members.
+    pub has_routes: bool,
 }
 
 impl<'a> Group<'a> {
@@ -133,11 +138,33 @@ impl Matched {
                     name: &more.names[names_start..range.names_end],
                     members: &more.members[members_start..range.members_end],
                     weight: range.weight,
+                    has_routes: range.has_routes,
                 };
                 (members_start, names_start) = (range.members_end, range.names_end);
                 group
             })
         })
+    }
+
+    /// Leaves these queue groups away.
+    pub(super) fn without_groups(&mut self, names: &[&[u8]]) {
+        let Some(more) = self.more.take() else { return };
+        let kept = Self { more: Some(more), ..Self::default() };
+        let mut left = More::default();
+        for group in kept.groups().filter(|group| !names.contains(&group.name)) {
+            left.members.extend_from_slice(group.members);
+            left.names.extend_from_slice(group.name);
+            left.groups.push(GroupRange {
+                members_end: left.members.len(),
+                names_end: left.names.len(),
+                weight: group.weight,
+                has_routes: group.has_routes,
+            });
+        }
+        if let Some(mut more) = kept.more {
+            (more.groups, more.members, more.names) = (left.groups, left.members, left.names);
+            self.more = Some(more);
+        }
     }
 
     /// Sets the result to what `find` visits, keeping the memory it has. Routes that are gone do not count. Returns how many
@@ -181,7 +208,10 @@ impl Matched {
             self.shape = self.plain_shape();
             return seen;
         }
-        self.shape = Shape::Mixed;
+        self.shape = match more.routes[..] {
+            [only] if self.plain.is_empty() && more.remotes.is_empty() && more.groups.is_empty() => Shape::Route(only),
+            _ => Shape::Mixed,
+        };
         self.more = Some(more);
         seen
     }
@@ -219,7 +249,9 @@ impl More {
         };
         if let Some((name, _)) = places.first().filter(|_| !members.is_empty()) {
             self.names.extend_from_slice(name);
-            let range = GroupRange { members_end: self.members.len(), names_end: self.names.len(), weight };
+            let has_routes = members.iter().any(|member| member.is_route());
+            let (members_end, names_end) = (self.members.len(), self.names.len());
+            let range = GroupRange { members_end, names_end, weight, has_routes };
             self.groups.push(range);
         }
         seen

@@ -88,6 +88,8 @@ pub struct Account {
     log: Mutex<Log>,
     /// Its mappings and imports, if it has any.
     links: RwLock<Option<Arc<Links>>>,
+    /// It is among those with something to announce.
+    is_listed: AtomicBool,
 }
 
 impl Account {
@@ -116,6 +118,8 @@ pub struct Interest {
     answers: AtomicBool,
     /// Some accounts have mappings or imports.
     is_linked: AtomicBool,
+    /// Accounts in whose log there is something new.
+    changed: Mutex<Vec<AccountId>>,
     hash: SubjectHash,
 }
 
@@ -130,6 +134,7 @@ impl Interest {
             logged: AtomicU32::new(0),
             answers: AtomicBool::new(false),
             is_linked: AtomicBool::new(false),
+            changed: Mutex::default(),
             hash,
         }
     }
@@ -142,6 +147,16 @@ impl Interest {
     /// The account with this number.
     pub fn account(&self, id: AccountId) -> &Account {
         self.accounts.get(id)
+    }
+
+    /// How many accounts there are: those with lower numbers.
+    pub fn account_count(&self) -> AccountId {
+        self.accounts.count() as AccountId
+    }
+
+    /// The number of the account with this name, if there is one.
+    pub fn find_account(&self, name: &str) -> Option<AccountId> {
+        self.accounts.find(name)
     }
 
     /// The number of the account with this name, which is made if it is not there. None if there are too many.
@@ -179,6 +194,9 @@ impl Interest {
             return;
         }
         log.push(&Wanted { subject, queue, weight: u32::try_from(locals).unwrap_or(u32::MAX) });
+        if !self.account(account).is_listed.swap(true, Ordering::AcqRel) {
+            self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(account);
+        }
         self.logged.fetch_add(1, Ordering::Release);
     }
 
@@ -186,6 +204,15 @@ impl Interest {
     #[inline]
     pub fn changes_to_announce(&self) -> u32 {
         self.logged.load(Ordering::Acquire)
+    }
+
+    /// Appends the accounts of which there is something new to announce, each once. One worker asks, for all routes: a
+    /// second one would not hear of what the first was told.
+    pub fn take_accounts_to_announce(&self, out: &mut Vec<AccountId>) {
+        let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
+        // Before their logs are read: what is logged from now on has them listed again.
+        changed.iter().for_each(|&account| self.account(account).is_listed.store(false, Ordering::Release));
+        out.extend(changed);
     }
 
     /// Begins to announce an account.
@@ -346,6 +373,8 @@ impl SubjectHash {
     }
 }
 
+#[cfg(test)]
+mod links_tests;
 #[cfg(test)]
 mod route_tests;
 #[cfg(test)]

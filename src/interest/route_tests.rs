@@ -258,7 +258,7 @@ fn a_route_that_goes_is_not_found_at_once_however_much_it_wanted() {
         let place = cache.place(&interest, GLOBAL_ACCOUNT, b"subject.7", 0);
         cache.matched(place).shape
     };
-    assert_eq!(found(&mut cache), Shape::Mixed);
+    assert_eq!(found(&mut cache), Shape::Route(remote.route()));
     let mut sweep = remote.close(&interest);
     assert_eq!(found(&mut cache), Shape::Nobody);
     assert_eq!(interest.count(GLOBAL_ACCOUNT), 20_000);

@@ -5,6 +5,8 @@ use super::worker::Turns;
 use crate::broker::Mail;
 use crate::broker::auth::Verdict;
 use crate::broker::report::{Piece, Question};
+use crate::broker::system::Answer;
+use crate::broker::routes::Joining;
 use crate::config::Options;
 use mio::net::TcpStream;
 use mio::{Token, Waker};
@@ -35,6 +37,12 @@ pub enum Letter {
     SendOneAway(usize),
     /// What came of the check of a connection's password: its key, its number, and whether it is right.
     Checked(u32, u64, Verdict),
+    /// The addresses of a name that a dial needs, or why there are none.
+    Resolved(u64, Result<Vec<SocketAddr>, String>),
+    /// Go on with these options of the cluster.
+    Rejoin(Box<Joining>),
+    /// The answer to what a client of it asked about the server.
+    Answered(Answer),
     /// Answer this, a piece a turn; the sender is dropped behind the last one.
     Report(Question, Sender<(Piece, Turns)>),
     /// Count this down, to show that the loop turns.

@@ -3,8 +3,10 @@
 //! A turn: poll; take connections, mail and timers; read from those that are ready, each once; send the mail; write to all
 //! that have something to be written; go on with a few handshakes.
 
+mod dials;
 mod handshakes;
 
+use super::desk::Desk;
 use super::helper::Helper;
 use super::listener::Listener;
 use super::mailbox::{Letter, Mailbox};
@@ -14,6 +16,8 @@ use super::tls::{Acceptor, Buffers};
 use crate::broker::report::{Inquiry, Piece};
 use crate::broker::{Action, Broker, Flushed, Reason};
 use crate::log::Log;
+pub use dials::RouteDoor;
+use dials::{Routes, dial_of};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
@@ -47,6 +51,7 @@ const BUSY_BYTES: usize = 1024 * 1024;
 
 const MAILBOX: Token = Token(usize::MAX - 1);
 const LISTENER: Token = Token(usize::MAX - 2);
+const ROUTE_LISTENER: Token = Token(usize::MAX - 3);
 
 /// The time since the server started, the same for all workers.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +72,12 @@ impl Clock {
     /// Microseconds.
     pub fn now_us(self) -> u64 {
         self.start.elapsed().as_micros() as u64 + START_US
+    }
+
+    /// Microseconds from 1970 to when it would have shown 0.
+    pub fn epoch_us(self) -> u64 {
+        let date = self.date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        (date.as_micros() as u64).saturating_sub(START_US)
     }
 
     /// The date at which it shows so many microseconds.
@@ -109,7 +120,10 @@ pub struct Worker {
     /// Of all workers, this one's included.
     mailboxes: Vec<Arc<Mailbox>>,
     listener: Option<Listener>,
+    /// Set at the worker that owns the routes.
+    routes: Option<Box<Routes>>,
     helper: Arc<Helper>,
+    desk: Arc<Desk>,
     scratch: Box<[u8]>,
     clock: Clock,
     now: u64,
@@ -164,6 +178,8 @@ impl Worker {
             timers: Timers::new(now),
             mailboxes: helper.mailboxes().to_vec(),
             listener,
+            routes: None,
+            desk: Desk::new(helper.mailboxes().to_vec()),
             helper,
             scratch: vec![0; READ_BYTES].into(),
             clock,
@@ -175,6 +191,11 @@ impl Worker {
             inquiries: VecDeque::new(),
             ending: false,
         })
+    }
+
+    /// Where it hands in what its clients ask about the server.
+    pub fn set_desk(&mut self, desk: Arc<Desk>) {
+        self.desk = desk;
     }
 
     /// What connections that come from now on begin TLS with; none for plain ones.
@@ -204,6 +225,7 @@ impl Worker {
             self.accept();
             self.fire_timers();
             self.do_chores();
+            self.attend_cluster();
             self.report();
             if !throttled {
                 self.read_ready();
@@ -233,7 +255,13 @@ impl Worker {
         }
         let listener = self.listener.as_ref().and_then(|listener| listener.wait(self.now));
         let trim = self.trim_at.map(|at| at.saturating_sub(self.now));
-        [self.timers.wait(self.now), listener, trim].into_iter().flatten().min().map(Duration::from_millis)
+        let routes = self.routes.as_ref().and_then(|routes| routes.wait(self.now));
+        let cluster = self.broker.cluster_due().map(|at| at.saturating_sub(self.now));
+        [self.timers.wait(self.now), listener, trim, routes, cluster]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(Duration::from_millis)
     }
 
     fn note_events(&mut self, events: &Events) {
@@ -245,6 +273,12 @@ impl Worker {
                         listener.set_ready();
                     }
                 }
+                ROUTE_LISTENER => {
+                    if let Some(routes) = &mut self.routes {
+                        routes.set_ready();
+                    }
+                }
+                token if let Some(at) = dial_of(token) => self.dial_ended(at),
                 Token(key) => {
                     let Some(Some(socket)) = self.sockets.get_mut(key) else { continue };
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
@@ -297,8 +331,20 @@ impl Worker {
 
     /// Makes a connection this worker's own.
     fn adopt(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let key = self.broker.accept(peer) as usize;
-        let mut socket = Socket::new(stream, self.acceptor.as_ref());
+        let key = self.broker.accept(peer);
+        let socket = Socket::new(stream, self.acceptor.as_ref());
+        self.watch(key, socket, peer);
+    }
+
+    /// The same for a route, one that we dialled or not.
+    fn adopt_route(&mut self, key: u32, stream: TcpStream, _is_dialled: bool) {
+        self.mailboxes[self.number].count_in();
+        let Some(peer) = self.broker.client(key).map(|client| client.peer) else { return };
+        self.watch(key, Socket::new(stream, None), peer);
+    }
+
+    fn watch(&mut self, key: u32, mut socket: Socket, peer: SocketAddr) {
+        let key = key as usize;
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = self.poll.registry().register(socket.stream.source(), Token(key), interest);
         if self.sockets.len() <= key {
@@ -338,6 +384,7 @@ impl Worker {
             Letter::Mail(mail) => self.broker.receive_mail(mail),
             Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
             Letter::Connection(..) => {}
+            Letter::Answered(answer) => self.broker.answered(answer),
             Letter::Checked(key, cid, verdict) => self.broker.checked(key, cid, verdict),
             Letter::Reload(options, acceptor, _done) => {
                 self.broker.adopt(options);
@@ -354,6 +401,8 @@ impl Worker {
                     self.mailboxes[next].post(Letter::SendOneAway(hops - 1));
                 }
             }
+            Letter::Resolved(number, found) => self.resolved(number, found),
+            Letter::Rejoin(joining) => self.broker.join_cluster(&joining, 0),
             Letter::Report(question, answers) => self.inquiries.push_back((Inquiry::new(question), answers)),
             // Whoever asks only looks at the number.
             Letter::Answer(missing) => _ = missing.fetch_sub(1, Ordering::Relaxed),
@@ -366,6 +415,9 @@ impl Worker {
     }
 
     fn stop_accepting(&mut self) {
+        if self.ending {
+            self.routes = None;
+        }
         if self.listener.take().is_some() {
             self.log.debug(format_args!("Client accept loop exiting.."));
         }
@@ -472,6 +524,7 @@ impl Worker {
 
     /// Sends the mail, then writes to every connection that has something to be written.
     fn flush(&mut self) {
+        self.broker.prepare_to_flush();
         self.post_mail();
         while let Some(key) = self.broker.local().next_dirty() {
             if let Some(Some(socket)) = self.sockets.get(key as usize)
@@ -520,7 +573,9 @@ impl Worker {
                 Action::Arm(key, at) => self.timers.set(key, at),
                 Action::Resume(key) => self.enqueue(key),
                 Action::Check(check) => self.helper.check(self.number, check),
+                Action::Ask(request) => self.desk.ask(self.number, request),
                 Action::Drop(key) => self.drop_socket(key),
+                Action::Dial { dial, host, port } => self.dial(dial, host, port),
             }
         }
     }

@@ -43,6 +43,12 @@ pub struct Info<'a> {
     /// What a user with an nkey is to sign; only in the first INFO.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<&'a str>,
+    /// The name of the cluster the server is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<&'a str>,
+    /// Where clients can connect, this server and its peers; empty while it is alone.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub connect_urls: &'a [String],
     /// The server is about to go: clients are to find another one.
     #[serde(skip_serializing_if = "is_false")]
     pub ldm: bool,
@@ -98,6 +104,8 @@ mod tests {
             client_id: 5,
             client_ip: "::1",
             nonce: None,
+            cluster: None,
+            connect_urls: &[],
             ldm: false,
             connect_info: false,
             remote_account: None,
@@ -119,6 +127,11 @@ mod tests {
         let asked = String::from_utf8(asked.line()).unwrap();
         assert!(asked.contains("\"headers\":true,\"auth_required\":true,\"max_payload\""), "{asked}");
         assert!(asked.ends_with("\"client_ip\":\"::1\",\"nonce\":\"bm9uY2U\"} \r\n"), "{asked}");
+        let urls = ["127.0.0.1:4222".to_owned(), "[::1]:4223".to_owned()];
+        let member = Info { cluster: Some("C1"), connect_urls: &urls, ldm: true, ..first.clone() };
+        let member = String::from_utf8(member.line()).unwrap();
+        let end = "\"cluster\":\"C1\",\"connect_urls\":[\"127.0.0.1:4222\",\"[::1]:4223\"],\"ldm\":true} \r\n";
+        assert!(member.ends_with(end), "{member}");
         let answer = Info { connect_info: true, remote_account: Some("$G"), ..first };
         assert!(answer.line().ends_with(b"\"connect_info\":true,\"remote_account\":\"$G\"} \r\n"));
     }

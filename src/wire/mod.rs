@@ -6,7 +6,9 @@
 
 pub mod base64;
 pub mod certificate;
+pub mod client_info;
 pub mod connect;
+pub mod date;
 mod der;
 pub mod distinguished;
 pub mod errors;

@@ -137,6 +137,9 @@ impl Broker {
     /// The answer to a [`Check`] of the connection `cid`, which may be gone.
     pub fn checked(&mut self, key: u32, cid: u64, verdict: Verdict) {
         let Some(client) = self.local.clients.get_mut(key as usize).filter(|client| client.cid == cid) else { return };
+        if client.is_route() {
+            return self.route_checked(key, verdict);
+        }
         let Some(access) = client.access.as_mut().filter(|access| matches!(access.stage, Stage::Checking(_))) else {
             return;
         };
@@ -203,6 +206,7 @@ impl Broker {
             Outcome::Protocol(protocol) => {
                 client.protocol = protocol;
                 self.okay_if_verbose(key);
+                self.tell_of_arrival(key);
             }
         }
     }

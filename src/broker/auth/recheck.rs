@@ -45,7 +45,8 @@ enum Fate {
 impl Broker {
     /// Has every client looked at. The first part of that is done at once.
     pub(in crate::broker) fn recheck_all(&mut self) {
-        let clients = self.local.clients.iter().map(|(key, client)| (key as u32, client.cid)).collect();
+        let clients = self.local.clients.iter().filter(|(_, client)| !client.is_route());
+        let clients = clients.map(|(key, client)| (key as u32, client.cid)).collect();
         self.recheck = Some(Recheck { clients, subs: Vec::new() });
         self.recheck_part();
     }
@@ -200,7 +201,7 @@ impl Broker {
 
 impl Name {
     /// The name without what kind of name it is.
-    fn word(&self) -> String {
+    pub(in crate::broker) fn word(&self) -> String {
         let shown = self.to_string();
         shown.split_once(':').map_or_else(String::new, |(_, word)| word.to_owned())
     }

@@ -202,7 +202,7 @@ impl Traffic {
     fn send(&mut self, route: Target, origin: &[u8], message: &Message, queues: &[Vec<u8>], out: &mut Outgoing) {
         let (&conn, _) = self.peers.iter().find(|(_, peer)| peer.remote.route() == route).expect("it is a live route");
         self.announce(conn, out);
-        let queues: Vec<&[u8]> = queues.iter().map(|queue| &queue[..]).collect();
+        let queues = queues.join(&b' ');
         let mut bytes = Vec::new();
         let to = write::Address { origin, account: b"$G", queues: &queues };
         let skip = write::message_head(&to, message, &mut bytes);

@@ -173,4 +173,6 @@ pub fn unknown_field(key: Quoted) -> String {
 #[cfg(test)]
 mod auth_tests;
 #[cfg(test)]
+mod exchange_tests;
+#[cfg(test)]
 mod tests;

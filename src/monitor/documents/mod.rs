@@ -7,6 +7,7 @@ mod metrics;
 mod others;
 mod page;
 mod subsz;
+mod system;
 mod varz;
 
 use super::ask::Workers;

@@ -1,6 +1,7 @@
 //! The INFO document of a route: what a server says of itself, or of a third one it has met.
 
 use super::super::json::{self, Document, set};
+use super::super::subject;
 use serde::de::{IgnoredAny, MapAccess};
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +154,14 @@ pub struct SubjectLists {
     /// Not allowed whatever the other says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deny: Option<Vec<String>>,
+}
+
+impl SubjectLists {
+    /// Whether all that a subscription to this subject or pattern can get is allowed.
+    pub fn permit(&self, pattern: &[u8]) -> bool {
+        let is_within = |list: &Vec<String>| list.iter().any(|wider| subject::is_subset(pattern, wider.as_bytes()));
+        self.allow.as_ref().is_none_or(is_within) && !self.deny.as_ref().is_some_and(is_within)
+    }
 }
 
 impl Info {

@@ -1,7 +1,8 @@
 //! What servers of a cluster say to each other over a route.
 //!
 //! [`parse()`] finds the operations in place, as the parser of client operations does, with the same outcomes;
-//! [`mod@write`] puts them down; [`Connect`] and [`Info`] are the two documents of the handshake.
+//! [`mod@write`] puts them down; [`Connect`] and [`Info`] are the two documents of the handshake. A
+//! [`RouteUrl`] says where a route leads.
 //!
 //! ```text
 //! RS+ <account> <subject> [<queue> <weight>]             interest of the sender
@@ -13,11 +14,13 @@
 //! LMSG <origin> <account> <subject> <to> <header> <total>
 //! ```
 
+pub mod address;
 pub mod connect;
 pub mod info;
 pub mod parse;
 pub mod write;
 
+pub use address::RouteUrl;
 pub use connect::Connect;
 pub use info::{FORWARDED, Gossip, Info, SubjectLists};
 pub use parse::{Interest, Limits, Message, Op, Outcome, Queues, parse};

@@ -280,7 +280,7 @@ fn messages_that_are_written_are_read_back_with_their_tail() {
         let [origin, reply] = [dice.perhaps(), dice.perhaps()];
         let [account, subject] = [dice.name(), dice.name()];
         let names: Vec<Vec<u8>> = (0..dice.below(4)).map(|_| dice.name()).collect();
-        let queues: Vec<&[u8]> = names.iter().map(|name| &name[..]).collect();
+        let joined = names.join(&b' ');
         let body: Vec<u8> = (0..dice.below(40)).map(|_| b"\r\nx "[dice.below(4)]).collect();
         let header_bytes = if dice.below(2) == 0 { 0 } else { dice.below(body.len() + 1) as u32 };
         tail.clear();
@@ -294,10 +294,9 @@ fn messages_that_are_written_are_read_back_with_their_tail() {
         };
         out.clear();
         let skip =
-            write::message_head(&Address { origin: &origin, account: &account, queues: &queues }, &relayed, &mut out);
+            write::message_head(&Address { origin: &origin, account: &account, queues: &joined }, &relayed, &mut out);
         out.extend_from_slice(&tail[skip..]);
         let Op::Message(got) = whole(&out, &LIMITS) else { panic!("round {round}") };
-        let joined = names.join(&b' ');
         let (origin, queues) = (&origin[..], Queues::new(&joined));
         let want = Message {
             origin,

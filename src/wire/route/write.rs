@@ -50,8 +50,8 @@ pub struct Address<'a> {
     pub origin: &'a [u8],
     /// Account name.
     pub account: &'a [u8],
-    /// The queue groups of which the receiver has the chosen member.
-    pub queues: &'a [&'a [u8]],
+    /// The queue groups of which the receiver has the chosen member, with a blank between their names.
+    pub queues: &'a [u8],
 }
 
 /// The start of a message, up to where its tail, or the rest of it, can follow. Returns how many bytes of the tail are
@@ -81,8 +81,8 @@ pub fn message_head(to: &Address, message: &message::Message, out: &mut Vec<u8>)
         out.extend_from_slice(reply);
         out.push(b' ');
     }
-    for queue in queues {
-        out.extend_from_slice(queue);
+    if !queues.is_empty() {
+        out.extend_from_slice(queues);
         out.push(b' ');
     }
     if lacks_header_size {

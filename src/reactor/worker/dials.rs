@@ -1,0 +1,199 @@
+//! Routes of the worker that owns them: dials under way, and where other servers come in.
+
+use super::{ROUTE_LISTENER, Worker};
+use crate::broker::routes::Joining;
+use crate::log::Log;
+use crate::reactor::Listener;
+use crate::reactor::mailbox::Mailbox;
+use crate::reactor::resolver::Resolver;
+use crate::sys;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Token};
+use slab::Slab;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Time for a connection to come about, in milliseconds.
+const DIAL_MS: u64 = 1000;
+
+/// The tokens of dials begin here; those of connections are far below.
+const FIRST_TOKEN: usize = usize::MAX / 2;
+
+/// What a worker has of routes that are no connections yet.
+#[derive(Debug)]
+pub struct Routes {
+    listener: Listener,
+    /// Where that listens.
+    address: SocketAddr,
+    dials: Slab<Dial>,
+    resolver: Resolver,
+}
+
+#[derive(Debug)]
+struct Dial {
+    /// The cluster's name for it.
+    number: u64,
+    stream: TcpStream,
+    until: u64,
+}
+
+/// What a worker needs to own the routes of a server.
+#[derive(Debug)]
+pub struct RouteDoor {
+    /// Where other servers come in.
+    pub socket: TcpListener,
+    /// Its address.
+    pub address: SocketAddr,
+    /// The options of the cluster.
+    pub joining: Box<Joining>,
+    /// For what is to be by chance.
+    pub seed: u64,
+}
+
+impl Routes {
+    fn new(socket: TcpListener, address: SocketAddr, mailbox: Arc<Mailbox>) -> Self {
+        let resolver = Resolver::new(mailbox);
+        Self { listener: Listener::new(socket), address, dials: Slab::new(), resolver }
+    }
+
+    /// When there is something to do here, in milliseconds from now.
+    pub fn wait(&self, now: u64) -> Option<u64> {
+        let dials = self.dials.iter().map(|(_, dial)| dial.until.saturating_sub(now)).min();
+        [dials, self.listener.wait(now)].into_iter().flatten().min()
+    }
+
+    /// The poll says that connections wait.
+    pub fn set_ready(&mut self) {
+        self.listener.set_ready();
+    }
+}
+
+/// The place of a dial, if the token is one's.
+pub fn dial_of(token: Token) -> Option<usize> {
+    token.0.checked_sub(FIRST_TOKEN)
+}
+
+impl Worker {
+    /// Makes this the worker that owns the routes.
+    ///
+    /// # Errors
+    /// If the listener cannot be registered.
+    pub fn join_cluster(&mut self, door: RouteDoor) -> io::Result<()> {
+        let RouteDoor { socket, address, joining, seed } = door;
+        let mut routes = Box::new(Routes::new(socket, address, Arc::clone(&self.mailboxes[self.number])));
+        self.poll.registry().register(routes.listener.socket(), ROUTE_LISTENER, Interest::READABLE)?;
+        self.routes = Some(routes);
+        self.broker.set_now_us(self.clock.now_us());
+        self.broker.join_cluster(&joining, seed);
+        Ok(())
+    }
+
+    /// What is due of the cluster, and of dials.
+    pub(super) fn attend_cluster(&mut self) {
+        if self.routes.is_none() {
+            return;
+        }
+        self.broker.attend_cluster();
+        self.act();
+        self.accept_routes();
+        self.give_dials_up();
+    }
+
+    fn accept_routes(&mut self) {
+        let Some(mut routes) = self.routes.take() else { return };
+        let log: Log = self.log.clone();
+        let mut came = Vec::new();
+        routes.listener.accept(self.now, &log, |stream, peer| came.push((stream, peer)));
+        self.routes = Some(routes);
+        for (stream, peer) in came {
+            let key = self.broker.accept_route(peer);
+            self.adopt_route(key, stream, false);
+        }
+    }
+
+    /// Begins to connect to another server.
+    pub(super) fn dial(&mut self, number: u64, host: String, port: u16) {
+        match host.parse::<IpAddr>() {
+            Ok(ip) => self.connect(number, SocketAddr::new(ip, port)),
+            Err(_) => {
+                if let Some(routes) = &mut self.routes {
+                    routes.resolver.ask(number, host, port);
+                }
+            }
+        }
+    }
+
+    /// The addresses of a name are known. One is taken by chance, but none of our own if there are others.
+    pub(super) fn resolved(&mut self, number: u64, found: Result<Vec<SocketAddr>, String>) {
+        let Some(routes) = &self.routes else { return };
+        let found = match found {
+            Ok(found) => found,
+            Err(why) => return self.broker.dial_failed(number, &why),
+        };
+        let own = sys::addresses::local().unwrap_or_default();
+        let is_own = |address: &&SocketAddr| address.port() == routes.address.port() && own.contains(&address.ip());
+        let others: Vec<SocketAddr> = found.iter().filter(|address| !is_own(address)).copied().collect();
+        let candidates = if others.is_empty() { found } else { others };
+        let at = self.broker.pick(candidates.len());
+        match candidates.get(at) {
+            Some(&address) => self.connect(number, address),
+            None => self.broker.dial_failed(number, "the name has no address"),
+        }
+    }
+
+    fn connect(&mut self, number: u64, address: SocketAddr) {
+        let Some(routes) = &mut self.routes else { return };
+        let failed = |error: &io::Error| format!("dial tcp {address}: connect: {}", sys::error_text(error));
+        let mut stream = match TcpStream::connect(address) {
+            Ok(stream) => stream,
+            Err(error) => return self.broker.dial_failed(number, &failed(&error)),
+        };
+        let entry = routes.dials.vacant_entry();
+        let token = Token(FIRST_TOKEN + entry.key());
+        if let Err(error) = self.poll.registry().register(&mut stream, token, Interest::WRITABLE) {
+            return self.broker.dial_failed(number, &failed(&error));
+        }
+        entry.insert(Dial { number, stream, until: self.now + DIAL_MS });
+    }
+
+    /// The poll says that a dial came to something, or to nothing.
+    pub(super) fn dial_ended(&mut self, at: usize) {
+        let Some(routes) = &mut self.routes else { return };
+        let Some(Dial { number, stream, .. }) = routes.dials.get(at) else { return };
+        let (number, outcome) = (*number, stream.take_error());
+        let failed = match (outcome, stream.peer_addr()) {
+            (Ok(Some(error)) | Err(error), _) => error,
+            (Ok(None), Ok(peer)) => {
+                let mut stream = routes.dials.remove(at).stream;
+                let prepared =
+                    sys::sockets::prepare_accepted(&stream).and_then(|()| self.poll.registry().deregister(&mut stream));
+                return match prepared {
+                    Ok(()) => {
+                        let key = self.broker.route_dialled(number, peer);
+                        self.adopt_route(key, stream, true);
+                    }
+                    Err(error) => self.broker.dial_failed(number, &sys::error_text(&error)),
+                };
+            }
+            // It is not decided yet.
+            (Ok(None), Err(error)) if error.kind() == io::ErrorKind::NotConnected => return,
+            (Ok(None), Err(error)) => error,
+        };
+        routes.dials.remove(at);
+        self.broker.dial_failed(number, &format!("dial tcp: connect: {}", sys::error_text(&failed)));
+    }
+
+    fn give_dials_up(&mut self) {
+        let Some(routes) = &mut self.routes else { return };
+        if routes.dials.is_empty() {
+            return;
+        }
+        let now = self.now;
+        let late: Vec<usize> = routes.dials.iter().filter(|(_, dial)| dial.until <= now).map(|(at, _)| at).collect();
+        for at in late {
+            let number = routes.dials.remove(at).number;
+            self.broker.dial_failed(number, "dial tcp: i/o timeout");
+        }
+    }
+}
