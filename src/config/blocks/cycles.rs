@@ -15,13 +15,14 @@ struct Edge {
     there: String,
 }
 
-/// Says which imports form cycles. `places` has each import with its account, those of one account in their order.
+/// Says which imports lead back to themselves. `places` has each import with its account, those of one account in their
+/// order.
 pub fn check(accounts: &[Account], places: &[(usize, Place)], report: &mut Report) {
     let numbers: HashMap<&str, usize> =
         accounts.iter().enumerate().map(|(at, account)| (account.name.as_str(), at)).collect();
     for (kind, edges) in [("stream", streams(accounts, &numbers)), ("service", services(accounts, &numbers))] {
         for (importer, edge) in edges.iter().enumerate().flat_map(|(at, all)| all.iter().map(move |edge| (at, edge))) {
-            if leads_back(&edges, edge.account, &edge.there, &mut vec![importer]) {
+            if leads_back(&edges, edge) {
                 let place = places.iter().find(|(account, _)| *account == importer).map(|(_, place)| place);
                 let shown = Quoted(edge.there.as_bytes());
                 if let Some(place) = place {
@@ -54,13 +55,22 @@ fn edge(numbers: &HashMap<&str, usize>, account: &str, here: &str, there: &str) 
     Some(Edge { account: *numbers.get(account)?, here: pattern(here)?, there: pattern(there)? })
 }
 
-/// Whether what is called `subject` in this account comes, by its imports, from one of those that were passed.
-fn leads_back(edges: &[Vec<Edge>], account: usize, subject: &str, passed: &mut Vec<usize>) -> bool {
-    let meets = |edge: &&Edge| subject::overlap(edge.here.as_bytes(), subject.as_bytes());
-    passed.push(account);
-    let found = edges[account].iter().filter(meets).any(|edge| {
-        passed.contains(&edge.account) || leads_back(edges, edge.account, &edge.there, passed)
-    });
-    passed.pop();
-    found
+/// Whether a message that goes the way of an import may come to go it once more: by imports of the other account that
+/// concern what it is called there, and so on.
+fn leads_back(edges: &[Vec<Edge>], first: &Edge) -> bool {
+    let mut seen: Vec<&Edge> = Vec::new();
+    let mut open = vec![first];
+    while let Some(edge) = open.pop() {
+        for next in edges[edge.account].iter() {
+            let goes_on = subject::overlap(next.here.as_bytes(), edge.there.as_bytes());
+            if goes_on && std::ptr::eq(next, first) {
+                return true;
+            }
+            if goes_on && !seen.iter().any(|known| std::ptr::eq(*known, next)) {
+                seen.push(next);
+                open.push(next);
+            }
+        }
+    }
+    false
 }
