@@ -118,6 +118,13 @@ const ACCEPTED: &[&str] = &[
     "max_conn: -1\nmax_subs: -1\npidfile: 'x y'",
     "port: 4222}\nhost: a\n}",
     "include included.conf\nmax_payload: $SIZE",
+    "cluster { name: C1, listen: 127.0.0.1:-1, routes = [ nats://127.0.0.1:6222, nats-route://u:p@h:1 ] }",
+    "cluster {\n name: C_x\n listen: \"[::1]:6222\"\n routes [\n nats://127.0.0.1:1\n nats://127.0.0.1:2\n ]\n}",
+    "cluster { host: h, port: 0, net: 127.0.0.1, advertise: h:5, no_advertise: yes, connect_retries: -1, connect_backoff: on }",
+    "cluster { port: -1, authorization { user: u, password: p, timeout: 0.5 }, permissions { import: a.*, export: { allow: [b, c], deny: d } } }",
+    "cluster { Port: 6222, ping_interval: \"30s\", ping_max: 3, write_deadline: 5s, write_timeout: retry, pool_size: -1, compression: off }",
+    "cluster { authorization { username: u, pass: \"$2a$11$h\" }, cluster_advertise: \"[::1]:5\", compression: { mode: accept } }",
+    "connect_error_reports: 10, reconnect_error_reports: 2, cluster {}",
 ];
 
 #[test]

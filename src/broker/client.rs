@@ -6,6 +6,7 @@ use super::routes::Route;
 use super::security::Security;
 use super::subs::Sids;
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::log::Quoted;
 use crate::memory::Chain;
 use crate::wire::Connect;
 use std::fmt;
@@ -219,6 +220,10 @@ pub struct Client {
     pub round_trip_us: u32,
     /// How often a receiver has held it back.
     pub stalls: u32,
+    /// Bytes counted for it, but for its output and subscriptions.
+    pub held: u32,
+    /// Of those the ones that its socket holds.
+    pub beside: u32,
     /// The last fan-out it was found in.
     pub fan_out_mark: u32,
     /// PINGs since the last PONG.
@@ -280,6 +285,8 @@ impl Client {
             pinged_us: 0,
             round_trip_us: 0,
             stalls: 0,
+            held: 0,
+            beside: 0,
             fan_out_mark: 0,
             pings_out: 0,
             sids: Sids::default(),
@@ -339,7 +346,7 @@ impl fmt::Display for Client {
         }
         match self.user() {
             Some(User { name, account_name, .. }) if *name != Name::Anyone => {
-                write!(f, " - {}", crate::wire::errors::quoted(format!("{account_name}/{name}").as_bytes()))
+                write!(f, " - {}", Quoted(format!("{account_name}/{name}").as_bytes()))
             }
             _ => Ok(()),
         }
@@ -352,10 +359,6 @@ impl fmt::Display for Label {
         let version = if label.version.is_empty() { String::new() } else { format!("v{}", label.version) };
         let parts = [&version, &label.lang, &label.name];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect();
-        if parts.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " - {}", crate::wire::errors::quoted(parts.join(":").as_bytes()))
-        }
+        if parts.is_empty() { Ok(()) } else { write!(f, " - {}", Quoted(parts.join(":").as_bytes())) }
     }
 }

@@ -6,7 +6,7 @@
 use super::client::Label;
 use super::deliver::Local;
 use super::reason::Reason;
-use super::report::{Row, SubRow};
+use super::report::{Row, SubRows};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
@@ -28,7 +28,7 @@ pub struct Record {
     /// What it said of itself.
     pub label: Option<Box<Label>>,
     /// Its first subscriptions.
-    pub subs: Vec<SubRow>,
+    pub subs: SubRows,
 }
 
 impl Record {
@@ -38,8 +38,7 @@ impl Record {
             .label
             .as_ref()
             .map_or(0, |label| size_of::<Label>() + label.name.len() + label.lang.len() + label.version.len());
-        let subs: usize = self.subs.iter().map(SubRow::bytes).sum();
-        size_of::<Self>() + label + subs
+        size_of::<Self>() + label + self.subs.bytes()
     }
 }
 
@@ -117,8 +116,8 @@ impl Local {
             return;
         }
         let client = &self.clients[key as usize];
-        let slots = client.sids.places().take(SUBS_MAX);
-        let subs = slots.filter_map(|slot| self.sub_row(slot)).collect();
+        let mut subs = SubRows::default();
+        client.sids.places().take(SUBS_MAX).for_each(|slot| self.add_sub(slot, &mut subs));
         self.shared.closed.push(Record {
             row: Row::new(key, client),
             stop_us: self.now_us,
@@ -136,7 +135,7 @@ mod tests {
 
     fn record(cid: u64, name_bytes: usize) -> Record {
         let label = Some(Box::new(Label { name: "n".repeat(name_bytes), ..Label::default() }));
-        Record { row: row(cid), stop_us: cid, reason: "Client Closed", label, subs: Vec::new() }
+        Record { row: row(cid), stop_us: cid, reason: "Client Closed", label, subs: SubRows::default() }
     }
 
     fn cids(records: &Records) -> Vec<u64> {

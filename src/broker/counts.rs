@@ -25,6 +25,8 @@ pub struct Counts {
     pub stalls: u64,
     /// Messages that a receiver did not get because it was too far behind.
     pub refused: u64,
+    /// Subscriptions that were refused because there was too little memory.
+    pub refused_subs: u64,
     /// What was closed and thrown away, by reason.
     pub cuts: BTreeMap<&'static str, Cut>,
     /// What went through connections that are gone, by account.
@@ -34,6 +36,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Connections closed for this reason.
+    pub fn closed(&self, reason: Reason) -> u64 {
+        self.cuts.get(reason.text()).map_or(0, |cut| cut.connections)
+    }
+
     pub(super) fn close(&mut self, reason: Reason) {
         self.cuts.entry(reason.text()).or_default().connections += 1;
     }

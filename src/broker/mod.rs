@@ -4,8 +4,10 @@
 //! it takes from it what is to be written, [`Action`]s (close, arm a timer, read again) and mail for other workers'
 //! brokers. So a test can run several brokers in one thread.
 
+mod addresses;
 mod answers;
 pub mod auth;
+mod budget;
 mod chores;
 mod client;
 mod closed;
@@ -46,8 +48,9 @@ use crate::cluster::DialId;
 use crate::config::Options;
 use crate::interest::{Cache, Interest};
 use crate::log::Log;
-use crate::memory::Spares;
+use crate::memory::{Budget, Pressure, Spares};
 use crate::wire::{Info, Limits};
+use addresses::{Addresses, Arrival};
 use answers::Answers;
 use auth::failures::Failures;
 use auth::nkeys::Nonces;
@@ -96,6 +99,10 @@ pub struct Shared {
     connection_rate: ConnectionRate,
     /// Records of those that were closed.
     pub closed: Closed,
+    /// Clients by address, while there is a limit to them.
+    addresses: Addresses,
+    /// What all workers together may hold.
+    pub budget: Budget,
     /// Documents and events sent.
     sent: AtomicU32,
     /// Microseconds from 1970 to the start of the clock.
@@ -115,6 +122,8 @@ impl Shared {
             connections: AtomicUsize::new(0),
             connection_rate: ConnectionRate::default(),
             closed: Closed::default(),
+            addresses: Addresses::default(),
+            budget: Budget::default(),
             sent: AtomicU32::new(0),
             epoch_us: 0,
         }
@@ -149,6 +158,11 @@ impl Shared {
     /// The same with records of closed connections.
     pub fn with_closed(self, closed: Closed) -> Self {
         Self { closed, ..self }
+    }
+
+    /// The same with a bound to the memory of all workers.
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
     }
 
     /// Open connections of all workers.
@@ -344,8 +358,14 @@ impl Broker {
             self.shared.log.debug(format_args!("{client} - Client connection created"));
         }
         let before = self.shared.connections.fetch_add(1, Ordering::Relaxed);
+        self.local.recount(key);
+        let arrival = self.local.arrive(key);
         if before >= self.local.options.max_connections {
             self.local.refuse_connection(key);
+        } else if self.shared.budget.pressure() != Pressure::Low {
+            self.local.refuse_for_memory(key);
+        } else if arrival != Arrival::Welcome {
+            self.local.refuse_address(key, arrival);
         } else if !self.admits_handshake(key) {
             self.local.throttle_connection(key);
         } else {
@@ -430,7 +450,7 @@ impl Broker {
     /// True if more was queued, or done, than should be before output is written.
     #[inline]
     pub fn should_flush(&self) -> bool {
-        self.local.turn_output > TURN_OUTPUT_MAX
+        self.local.turn_output > self.local.turn_max
     }
 
     /// Gives memory back that a busy time left behind.

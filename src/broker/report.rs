@@ -9,6 +9,7 @@ use super::client::{Client, Label, State, Traffic};
 use super::counts::{Counts, traffic_of};
 use super::deliver::Local;
 use super::reason::Reason;
+use super::routes::ClusterReport;
 use super::security::Security;
 use crate::interest::AccountId;
 use crate::interest::cache::Figures;
@@ -27,6 +28,8 @@ const LOOKS: usize = 4 * PIECE;
 pub enum Question {
     /// The sums, in one [`Piece::Totals`].
     Totals,
+    /// The cluster, in one [`Piece::Cluster`].
+    Cluster,
     /// How well the match cache works, in one [`Piece::Matches`]: a walk over all of it.
     Matches,
     /// The figures of all open connections that are meant, in [`Piece::Connections`].
@@ -61,6 +64,8 @@ pub enum Question {
 pub enum Piece {
     /// See [`Question::Totals`].
     Totals(Box<Totals>),
+    /// See [`Question::Cluster`].
+    Cluster(Box<ClusterReport>),
     /// See [`Question::Matches`].
     Matches(Figures),
     /// See [`Question::Connections`].
@@ -68,7 +73,7 @@ pub enum Piece {
     /// See [`Question::Details`].
     Details(Vec<Detail>),
     /// See [`Question::Subscriptions`]: how many of those asked for were found, and the rows that are to be shown.
-    Subscriptions(usize, Vec<SubRow>),
+    Subscriptions(usize, SubRows),
 }
 
 /// Sums over the connections of one worker.
@@ -125,12 +130,12 @@ pub struct Detail {
     /// What it says of itself; in the first of several only.
     pub label: Option<Box<Label>>,
     /// Some of its subscriptions.
-    pub subs: Vec<SubRow>,
+    pub subs: SubRows,
 }
 
 /// One subscription.
-#[derive(Debug, Clone)]
-pub struct SubRow {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubRow<'a> {
     /// The number of its connection.
     pub cid: u64,
     /// The account it is in.
@@ -139,31 +144,69 @@ pub struct SubRow {
     pub delivered: u32,
     /// Messages after which it ends; 0 for no end.
     pub max: u32,
-    /// Subject, queue group and sid, one behind the other.
-    text: Vec<u8>,
-    subject_bytes: u32,
-    queue_bytes: u32,
+    /// The subject or pattern.
+    pub subject: &'a [u8],
+    /// The queue group, empty for a plain subscription.
+    pub queue: &'a [u8],
+    /// The client's name for it.
+    pub sid: &'a [u8],
 }
 
-impl SubRow {
-    /// The subject or pattern.
-    pub fn subject(&self) -> &[u8] {
-        &self.text[..self.subject_bytes as usize]
+/// Subscriptions. Their texts lie one behind the other, so that many take a few pieces of memory.
+#[derive(Debug, Clone, Default)]
+pub struct SubRows {
+    places: Vec<SubPlace>,
+    text: Vec<u8>,
+}
+
+/// A subscription without its texts: subject, queue group and sid begin at `start`.
+#[derive(Debug, Clone)]
+struct SubPlace {
+    cid: u64,
+    account: AccountId,
+    delivered: u32,
+    max: u32,
+    start: u32,
+    subject_bytes: u32,
+    queue_bytes: u32,
+    sid_bytes: u32,
+}
+
+impl SubRows {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
     }
 
-    /// The queue group, empty for a plain subscription.
-    pub fn queue(&self) -> &[u8] {
-        &self.text[self.subject_bytes as usize..][..self.queue_bytes as usize]
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
-    /// The client's name for it.
-    pub fn sid(&self) -> &[u8] {
-        &self.text[(self.subject_bytes + self.queue_bytes) as usize..]
+    /// All of them, in the order they were added.
+    pub fn iter(&self) -> impl Iterator<Item = SubRow<'_>> {
+        self.places.iter().map(|place| {
+            let (subject, rest) = self.text[place.start as usize..].split_at(place.subject_bytes as usize);
+            let (queue, rest) = rest.split_at(place.queue_bytes as usize);
+            let sid = &rest[..place.sid_bytes as usize];
+            let &SubPlace { cid, account, delivered, max, .. } = place;
+            SubRow { cid, account, delivered, max, subject, queue, sid }
+        })
     }
 
-    /// Memory it takes, in bytes.
+    /// Adds one.
+    fn push(&mut self, row: SubRow) {
+        let SubRow { cid, account, delivered, max, subject, queue, sid } = row;
+        let start = self.text.len() as u32;
+        let parts = [subject, queue, sid];
+        parts.iter().for_each(|part| self.text.extend_from_slice(part));
+        let [subject_bytes, queue_bytes, sid_bytes] = parts.map(|part| part.len() as u32);
+        self.places.push(SubPlace { cid, account, delivered, max, start, subject_bytes, queue_bytes, sid_bytes });
+    }
+
+    /// Memory they take, in bytes.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.text.capacity()
+        self.places.capacity() * size_of::<SubPlace>() + self.text.capacity()
     }
 }
 
@@ -211,6 +254,7 @@ impl Inquiry {
         let local = &broker.local;
         match &mut self.question {
             Question::Totals => (Piece::Totals(Box::new(local.totals())), true),
+            Question::Cluster => (Piece::Cluster(Box::new(broker.cluster_report())), true),
             Question::Matches => (Piece::Matches(broker.cache.figures()), true),
             &mut Question::Connections { cid, account } => {
                 let (rows, next) = local.rows(self.at, cid, account);
@@ -228,7 +272,7 @@ impl Inquiry {
                 (Piece::Details(details), self.at >= connections.len())
             }
             Question::Subscriptions { account, test, skip, take } => {
-                let (mut found, mut rows) = (0, Vec::new());
+                let (mut found, mut rows) = (0, SubRows::default());
                 let end = (self.at + LOOKS).min(local.subs.slots());
                 while self.at < end && rows.len() < PIECE {
                     let slot = self.at as u32;
@@ -241,7 +285,7 @@ impl Inquiry {
                         *skip -= 1;
                     } else if *take > 0 {
                         *take -= 1;
-                        rows.extend(local.sub_row(slot));
+                        local.add_sub(slot, &mut rows);
                     }
                 }
                 (Piece::Subscriptions(found, rows), self.at >= local.subs.slots())
@@ -314,9 +358,10 @@ impl Local {
         }
         let part = slots.split_off(slots.len().saturating_sub((*room).max(1)));
         *room -= part.len().min(*room);
+        let mut subs = SubRows::default();
         // A slot may be free by now, or another connection's.
-        let own = |row: &SubRow| row.cid == cid;
-        let subs = part.into_iter().filter_map(|slot| self.sub_row(slot)).filter(own).collect();
+        let is_own = |slot: &u32| self.subs.get_slot(*slot).is_some_and(|sub| sub.client == key);
+        part.into_iter().filter(is_own).for_each(|slot| self.add_sub(slot, &mut subs));
         Some(Detail { cid, label: client.label.clone().filter(|_| is_first), subs })
     }
 
@@ -328,16 +373,19 @@ impl Local {
             && test.is_none_or(|test| subject::matches(&self.shared.interest.subject(owner, sub.node), test))
     }
 
-    /// The subscription in a slot, if there is one.
-    pub(super) fn sub_row(&self, slot: u32) -> Option<SubRow> {
-        let sub = self.subs.get_slot(slot)?;
+    /// Adds the subscription in a slot, if there is one.
+    pub(super) fn add_sub(&self, slot: u32, rows: &mut SubRows) {
+        let Some(sub) = self.subs.get_slot(slot) else { return };
         let client = &self.clients[sub.client as usize];
-        let mut text = self.shared.interest.subject(client.account, sub.node);
-        let (subject_bytes, queue_bytes) = (text.len() as u32, sub.queue().len() as u32);
-        text.extend_from_slice(sub.queue());
-        text.extend_from_slice(sub.sid.bytes());
-        let (cid, account, delivered, max) = (client.cid, client.account, sub.delivered, sub.max);
-        Some(SubRow { cid, account, delivered, max, text, subject_bytes, queue_bytes })
+        rows.push(SubRow {
+            cid: client.cid,
+            account: client.account,
+            delivered: sub.delivered,
+            max: sub.max,
+            subject: &self.shared.interest.subject(client.account, sub.node),
+            queue: sub.queue(),
+            sid: sub.sid.bytes(),
+        });
     }
 }
 

@@ -4,10 +4,10 @@ use super::answers::is_answer;
 use super::auth::permissions::MaySubscribe;
 use super::client::{Backlog, Partial, State};
 use super::reason::Reason;
+use super::subs::NewSub;
 use super::{Broker, Occasion, Publisher};
 use crate::interest::{AccountId, Linked, Shape, View};
-use crate::log::{Level, Plain};
-use crate::wire::errors::quoted;
+use crate::log::{Level, Plain, Quoted};
 use crate::wire::{Bad, Limits, Message, Op, Outcome, ProtocolError, Publish, message, parse, plain_publish, subject};
 use std::sync::Arc;
 
@@ -55,6 +55,7 @@ impl Broker {
             bytes.extend_from_slice(&input[done..]);
             self.local.clients[key as usize].backlog = Some(Box::new(Backlog { bytes, done: 0 }));
         }
+        self.local.recount(key);
     }
 
     /// True if bytes that were read are still to be worked on; nothing more is to be read before that.
@@ -71,6 +72,7 @@ impl Broker {
         } else {
             self.spares.give(backlog.bytes);
         }
+        self.local.recount(key);
     }
 
     /// Works on input; returns how much of it is done with.
@@ -287,7 +289,7 @@ impl Broker {
             Op::Publish(_) | Op::Okay => {}
             Op::Error(text) => {
                 let client = &self.local.clients[key as usize];
-                self.shared.log.about(Level::Error, client, format_args!("Client Error {}", quoted(text)));
+                self.shared.log.about(Level::Error, client, format_args!("Client Error {}", Quoted(text)));
                 self.local.close(key, Reason::ParseError, None);
             }
         }
@@ -361,14 +363,14 @@ impl Broker {
             self.shared.log.about(
                 Level::Error,
                 client,
-                format_args!("Publish Violation - Subject {}", quoted(subject)),
+                format_args!("Publish Violation - Subject {}", Quoted(subject)),
             );
             self.local.complain(key, ProtocolError::PublishPermission(subject));
             return false;
         }
         if is_reserved_reply(reply) {
             let client = &self.local.clients[key as usize];
-            self.shared.log.about(Level::Error, client, format_args!("Publish Violation - Reply {}", quoted(reply)));
+            self.shared.log.about(Level::Error, client, format_args!("Publish Violation - Reply {}", Quoted(reply)));
             self.local.complain(key, ProtocolError::ReplyPermission(reply));
             return false;
         }
@@ -404,8 +406,8 @@ impl Broker {
         let client = &self.local.clients[key as usize];
         let log = &self.shared.log;
         if queue == RESERVED_QUEUE || may_subscribe == MaySubscribe::No {
-            let (subject_quoted, sid) = (quoted(subject), Plain(sid));
-            let queue_shown = if queue.is_empty() { String::new() } else { format!(", Queue: {}", quoted(queue)) };
+            let (subject_quoted, sid) = (Quoted(subject), Plain(sid));
+            let queue_shown = if queue.is_empty() { String::new() } else { format!(", Queue: {}", Quoted(queue)) };
             let text = format_args!("Subscription Violation - Subject {subject_quoted}{queue_shown}, SID {sid}");
             log.about(Level::Error, client, text);
             return self.local.complain(key, ProtocolError::SubscriptionPermission(subject, queue));
@@ -419,6 +421,11 @@ impl Broker {
             log.about(Level::Error, client, format_args!("maximum subscriptions exceeded"));
             return self.local.complain(key, ProtocolError::Subscriptions);
         }
+        if self.local.is_short() {
+            log.about(Level::Error, client, format_args!("maximum memory exceeded, subscription refused"));
+            self.local.counts.refused_subs += 1;
+            return self.local.complain(key, ProtocolError::SubscriptionMemory);
+        }
         if self.local.subs.find(&client.sids, sid).is_none() {
             if !subject::is_valid_subscription(subject) {
                 return self.local.complain(key, ProtocolError::Subject);
@@ -430,7 +437,9 @@ impl Broker {
                 access.is_filtered = true;
             }
             let register = |target| interest.insert(account, subject, queue, target);
-            self.local.subs.insert(key, &mut client.sids, sid, queue, is_filtered, register);
+            let made = NewSub { client: key, sid, queue, subject_bytes: subject.len(), is_filtered };
+            self.local.subs.insert(made, &mut client.sids, register);
+            self.local.count_sub(subject.len());
             if is_filtered {
                 self.local.watch(key);
             }
@@ -492,7 +501,7 @@ impl Broker {
         let log = &self.shared.log;
         let (reason, error) = match bad {
             Bad::UnknownOperation => {
-                let start = quoted(&input[..input.len().min(32)]);
+                let start = Quoted(&input[..input.len().min(32)]);
                 log.about(Level::Error, client, format_args!("Client parser ERROR, state=0, i=0: proto='{start}...'"));
                 (Reason::ProtocolViolation, Some(ProtocolError::UnknownOperation))
             }
@@ -506,7 +515,7 @@ impl Broker {
                 (Reason::MaximumMessagePayloadExceeded, Some(ProtocolError::Payload))
             }
             Bad::Arguments { what, line } => {
-                log.about(Level::Error, client, format_args!("{what}: {}", quoted(line)));
+                log.about(Level::Error, client, format_args!("{what}: {}", Quoted(line)));
                 (Reason::ProtocolViolation, None)
             }
             Bad::HeadersNotSupported => {

@@ -10,7 +10,9 @@
 //! - [`recheck`]: other users and permissions while clients are connected
 //! - [`linked`]: what accounts have to do with each other, and what the server itself answers
 //! - [`lame_duck`]: the way out
+//! - [`memory`]: the byte budget of all workers, and the limits of one address
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
+//! - [`mesh`]: several servers, and routes between them
 //! - [`reload`]: other options while clients are connected
 //! - [`security`]: what comes before the first operation where there is TLS
 
@@ -21,6 +23,8 @@ mod lame_duck;
 mod linked;
 mod limits;
 mod login;
+mod memory;
+mod mesh;
 mod model;
 mod operations;
 mod permissions;

@@ -27,14 +27,18 @@ impl Local {
 
     /// A connection did not take all that was to be written.
     pub fn blocked(&mut self, key: u32) {
-        let deadline = self.now + self.options.write_deadline.as_millis() as u64;
         let client = &mut self.clients[key as usize];
         if !client.is_open() {
             return;
         }
         if client.due.write == NEVER || client.written >= client.write_mark {
-            client.write_mark = client.written + client.out.bytes() as u64;
-            client.due.write = deadline;
+            // A route that takes anything at all stays: all that the two servers know of each other hangs on it.
+            let (patience, goal) = match client.is_route() {
+                true => (self.options.cluster_write_deadline(), 1),
+                false => (self.options.write_deadline, client.out.bytes() as u64),
+            };
+            client.write_mark = client.written + goal;
+            client.due.write = self.now + patience.as_millis() as u64;
             self.rearm(key);
         }
     }
@@ -49,11 +53,15 @@ impl Local {
         if bytes == 0 {
             return self.blocked(key);
         }
-        let retries = self.options.write_timeout == WriteTimeout::Retry;
+        let retries = !client.is_route() && self.options.write_timeout == WriteTimeout::Retry;
         self.shared.log.info(format_args!(
             "{client} - Slow Consumer {}: WriteDeadline of {} exceeded with {} chunks of {} total bytes.",
             if retries { "State" } else { "Detected" },
-            go_duration(self.options.write_deadline),
+            go_duration(if client.is_route() {
+                self.options.cluster_write_deadline()
+            } else {
+                self.options.write_deadline
+            }),
             bytes.div_ceil(crate::memory::BLOCK_BYTES as u64),
             client.out.bytes(),
         ));

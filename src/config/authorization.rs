@@ -7,6 +7,9 @@ use super::exchange::{Export, Mapping, ServiceImport, StreamImport};
 use crate::wire::Secret;
 use crate::wire::nkey::PublicKey;
 
+/// More time than that to say who one is helps only those who do not want to.
+pub(super) const LONG_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Who may connect. If nothing is set, everyone may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authorization {

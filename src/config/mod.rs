@@ -14,6 +14,7 @@
 
 pub mod authorization;
 pub mod blocks;
+pub mod cluster;
 mod convert;
 pub mod exchange;
 pub mod file;
@@ -36,10 +37,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+pub use cluster::ClusterOptions;
 pub use flags::Flags;
 pub use help::help;
 pub use lang::Outside;
-pub use options::{Advertised, Options, WriteTimeout};
+pub use options::{Advertised, MaxMemory, Options, WriteTimeout};
 pub use source::Source;
 
 /// What the command line asks for.

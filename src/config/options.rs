@@ -6,11 +6,23 @@ use std::time::Duration;
 
 use super::ArgError;
 use super::authorization::Authorization;
+use super::cluster::{ClusterFlags, ClusterOptions, PING_INTERVAL_MAX};
 use super::table;
 use super::tls::{TlsFlags, TlsSettings};
 use super::value::{Kind, Value, go_duration};
 use crate::log::{Destination, Quoted, Rotation, Settings};
 use crate::wire::Secret;
+
+/// How much memory the process may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxMemory {
+    /// A share of what the machine has.
+    Share,
+    /// As much as there is.
+    Endless,
+    /// So many bytes.
+    Bytes(usize),
+}
 
 /// An address that others are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +70,21 @@ pub enum WriteTimeout {
     Retry,
 }
 
+impl WriteTimeout {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// A line that tells those that there are.
+    pub(super) fn read(text: &str) -> Result<WriteTimeout, String> {
+        match text {
+            "default" => Ok(WriteTimeout::Default),
+            "close" => Ok(WriteTimeout::Close),
+            "retry" => Ok(WriteTimeout::Retry),
+            _ => Err("write_timeout must be \"default\", \"close\" or \"retry\"".to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for WriteTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -87,6 +114,15 @@ pub struct Options {
     pub server_name: Option<String>,
     /// The address that clients are told instead of the one listened on.
     pub client_advertise: Option<Advertised>,
+    /// The other servers that it forms a cluster with.
+    pub cluster: ClusterOptions,
+    /// The flags for that, not followed yet.
+    pub cluster_flags: ClusterFlags,
+    /// Of how many failed tries in a row to connect to a peer the first and the last is an error in the log, while none
+    /// has succeeded.
+    pub connect_error_reports: u32,
+    /// The same after one has.
+    pub reconnect_error_reports: u32,
     /// The host to listen on for monitoring; None means the one for clients.
     pub http_host: Option<String>,
     /// The port to listen on for monitoring; 0 picks a free one, None means that there is none.
@@ -147,12 +183,18 @@ pub struct Options {
     pub max_payload: usize,
     /// The most bytes that may wait for one client.
     pub max_pending: usize,
+    /// The most memory that may be in use.
+    pub max_memory: MaxMemory,
     /// How long a client may take for what was waiting for it when a write could not go on.
     pub write_deadline: Duration,
     /// What becomes of a client that takes longer.
     pub write_timeout: WriteTimeout,
     /// The most clients at a time; 0 refuses every one.
     pub max_connections: usize,
+    /// The most clients of one address at a time; 0 means no limit.
+    pub max_connections_per_address: u32,
+    /// The most new clients of one address in a second; 0 means no limit.
+    pub connection_rate_per_address: u32,
     /// The most subscriptions of one client; 0 means no limit.
     pub max_subscriptions: usize,
     /// The most tokens in the subject of a subscription, 0 to 255; 0 means no limit.
@@ -173,6 +215,9 @@ pub struct Options {
     pub authorization: Authorization,
 }
 
+/// The smallest `max_memory` that can be asked for: with less there would be little left for clients.
+const MEMORY_MIN: usize = 16 << 20;
+
 impl Options {
     /// Every field empty, for the table to fill.
     const BLANK: Options = Options {
@@ -184,6 +229,10 @@ impl Options {
         allow_non_tls: false,
         server_name: None,
         client_advertise: None,
+        cluster: ClusterOptions::NONE,
+        cluster_flags: ClusterFlags { listen: None, routes: None },
+        connect_error_reports: 0,
+        reconnect_error_reports: 0,
         http_host: None,
         http_port: None,
         https_port: None,
@@ -214,9 +263,12 @@ impl Options {
         max_control_line: 0,
         max_payload: 0,
         max_pending: 0,
+        max_memory: MaxMemory::Share,
         write_deadline: Duration::ZERO,
         write_timeout: WriteTimeout::Default,
         max_connections: 0,
+        max_connections_per_address: 0,
+        connection_rate_per_address: 0,
         max_subscriptions: 0,
         max_sub_tokens: 0,
         ping_interval: Duration::ZERO,
@@ -248,7 +300,9 @@ impl Options {
     /// A line that names those that do not.
     pub fn follow_flags(&mut self) -> Result<(), ArgError> {
         let flags = std::mem::take(&mut self.tls_flags);
-        flags.follow(&mut self.tls).map_err(ArgError::sense)
+        flags.follow(&mut self.tls).map_err(ArgError::sense)?;
+        let flags = std::mem::take(&mut self.cluster_flags);
+        flags.follow(&mut self.cluster).map_err(ArgError::sense)
     }
 
     /// How long a client may take to say who it is: with TLS a little longer than for the handshake.
@@ -258,6 +312,21 @@ impl Options {
             None => Authorization::TIMEOUT,
         };
         self.authorization.timeout.unwrap_or_else(usual)
+    }
+
+    /// The time between two pings to a peer.
+    pub fn cluster_ping_interval(&self) -> Duration {
+        self.cluster.ping_interval.unwrap_or(self.ping_interval).min(PING_INTERVAL_MAX)
+    }
+
+    /// How many pings to a peer may go unanswered.
+    pub fn cluster_ping_max(&self) -> u32 {
+        self.cluster.ping_max.unwrap_or(self.ping_max)
+    }
+
+    /// How long a write to a peer may make no progress.
+    pub fn cluster_write_deadline(&self) -> Duration {
+        self.cluster.write_deadline.unwrap_or(self.write_deadline)
     }
 
     /// Looks whether the options make sense together, once all of them are set.
@@ -271,6 +340,11 @@ impl Options {
             return Err(format!(
                 "lame duck grace period ({grace}) should be strictly lower than lame duck duration ({duration})"
             ));
+        }
+        if let MaxMemory::Bytes(bytes) = self.max_memory
+            && bytes < MEMORY_MIN
+        {
+            return Err(format!("max_memory must be 0, -1, or at least {MEMORY_MIN}, not {bytes}"));
         }
         if self.http_user.is_some() != self.http_password.is_some() {
             return Err("http_user and http_password must be set together".to_owned());

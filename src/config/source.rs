@@ -34,6 +34,9 @@ impl Source {
         self.flags.apply(&mut options)?;
         options.follow_flags()?;
         options.check().map_err(ArgError::sense)?;
+        if !options.cluster.routes.is_empty() && options.cluster.port.is_none() {
+            warnings.push("routes of the cluster have no effect without a port to listen on".to_owned());
+        }
         Ok((options, warnings))
     }
 

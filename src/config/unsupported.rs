@@ -35,11 +35,9 @@ pub const MISSING: &[Missing] = &[
     Missing { keys: &["jetstream", "store_dir", "storedir", "default_js_domain"], danger: "" },
     Missing { keys: &["websocket", "ws"], danger: "" },
     Missing { keys: &["leafnodes", "leaf"], danger: "" },
-    Missing { keys: &["cluster"], danger: "" },
     Missing { keys: &["feature_flags"], danger: "" },
     Missing { keys: &["prof_port", "prof_block_rate", "proxy_protocol"], danger: "" },
     Missing { keys: &["disable_sublist_cache", "no_sublist_cache"], danger: "" },
-    Missing { keys: &["connect_error_reports", "reconnect_error_reports"], danger: "" },
     Missing { keys: &["ocsp", "ocsp_cache"], danger: "" },
 ];
 

@@ -265,6 +265,18 @@ impl Index {
         }
     }
 
+    /// Visits what the peer of a route wants at the next places of a walk: subject, and queue group or nothing.
+    pub fn walk_route(&self, route: Target, walk: &mut Walk, places: usize, mut visit: impl FnMut(&[u8], &[u8])) {
+        for _ in 0..places {
+            let Some(node) = walk.next(self) else { break };
+            let Some(entry) = self.entry(node) else { continue };
+            let queues = entry.queues.iter().flat_map(|queues| queues.iter());
+            let all = std::iter::once((&b""[..], &entry.plain)).chain(queues);
+            let wanted = all.filter(|(_, targets)| targets.has_route(route)).map(|(queue, _)| queue);
+            wanted.for_each(|queue| visit(&self.subject(node), queue));
+        }
+    }
+
     /// The subject or pattern of a place.
     pub fn subject(&self, node: NodeId) -> Vec<u8> {
         match node.0 & WILD {

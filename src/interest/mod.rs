@@ -298,6 +298,18 @@ impl Interest {
         self.account(account).write().sweep(route, walk, places);
     }
 
+    /// Visits what the peer of a route wants of an account at the next places of a walk.
+    pub fn walk_route(
+        &self,
+        account: AccountId,
+        route: Target,
+        walk: &mut Walk,
+        places: usize,
+        visit: impl FnMut(&[u8], &[u8]),
+    ) {
+        self.account(account).read().walk_route(route, walk, places, visit);
+    }
+
     /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's, and the account may
     /// come with a [`View`]. Returns what the search cost, in bytes of output that take about as long.
     pub fn find(&self, account: AccountId, subject: &[u8], hash: u64, worker: u8, out: &mut Matched) -> usize {

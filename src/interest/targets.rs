@@ -169,6 +169,18 @@ impl Targets {
         }
     }
 
+    /// True if there is anything of one route.
+    pub fn has_route(&self, route: Target) -> bool {
+        let (first, last) = (route.only_route(), Target { slot: u32::MAX, ..route });
+        let is_its = |target: &Target| (first..=last).contains(target);
+        match self {
+            Self::Empty => false,
+            Self::One(only) => is_its(only),
+            Self::Few(few) => few.iter().any(is_its),
+            Self::Many(many) => many.range(first..=last).next().is_some(),
+        }
+    }
+
     /// Those that are no routes.
     pub fn locals(&self) -> usize {
         let first_route = Target { tag: ROUTE, slot: 0 };

@@ -60,12 +60,18 @@ fn escape_text(text: &str, is_plain: impl Fn(char) -> bool, f: &mut Formatter<'_
     f.write_str(&text[plain_from..])
 }
 
+/// As Go has it: letters, marks, numbers, punctuation, symbols and SP; no other blank, and nothing that is a control or
+/// format character, private or unassigned.
 fn prints(character: char) -> bool {
     match character {
         ' '..='~' => true,
         '\0'..='\x7f' => false,
-        // The standard library knows which characters print; it escapes the others.
-        _ => character.escape_debug().len() == 1,
+        // The standard library knows, and escapes the others. Behind another character, it lets marks be.
+        _ => {
+            let mut pair = [b'a'; 5];
+            let end = 1 + character.encode_utf8(&mut pair[1..]).len();
+            str::from_utf8(&pair[..end]).is_ok_and(|pair| pair.escape_debug().count() == 2)
+        }
     }
 }
 
@@ -107,6 +113,54 @@ mod tests {
         ] {
             assert_eq!(Escaped(input).to_string(), expected, "{input:?}");
             assert_eq!(Quoted(input).to_string(), format!("\"{expected}\""), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn prints_what_go_prints() {
+        for (printing, plain) in [
+            // Marks, of all three kinds: behind a letter, and first in the text.
+            ("e\u{301}", true),
+            ("\u{301}", true),
+            ("\u{488}", true),
+            ("\u{93e}", true),
+            ("\u{fe0f}", true),
+            ("\u{e0100}", true),
+            // Letters, numbers, punctuation and symbols.
+            ("\u{ff9e}", true),
+            ("\u{2028a}", true),
+            ("\u{b2}", true),
+            ("\u{2014}", true),
+            ("\u{1f600}", true),
+            ("\u{20ac}", true),
+            // Blanks other than SP.
+            ("\u{a0}", false),
+            ("\u{2003}", false),
+            ("\u{3000}", false),
+            ("\u{2029}", false),
+            // Control and format characters.
+            ("\u{9f}", false),
+            ("\u{ad}", false),
+            ("\u{200b}", false),
+            ("\u{200c}", false),
+            ("\u{200e}", false),
+            ("\u{61c}", false),
+            ("\u{feff}", false),
+            ("\u{fff9}", false),
+            ("\u{1d173}", false),
+            ("\u{e0020}", false),
+            // Private, unassigned and no characters.
+            ("\u{e000}", false),
+            ("\u{f8ff}", false),
+            ("\u{f0000}", false),
+            ("\u{10ffff}", false),
+            ("\u{378}", false),
+            ("\u{fdd0}", false),
+            ("\u{ffff}", false),
+        ] {
+            let shown = Escaped(printing.as_bytes()).to_string();
+            assert_eq!(shown == printing, plain, "{shown:?} for {printing:?}");
+            assert_eq!(Plain(printing.as_bytes()).to_string(), shown);
         }
     }
 

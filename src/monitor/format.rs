@@ -6,11 +6,28 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// RFC 3339 in UTC, with no more digits of the second than it has: `2026-11-23T09:26:11.5233Z`.
 pub fn timestamp(when: SystemTime) -> String {
     let CalendarTime { year, month, day, hour, minute, second, nanos } = CalendarTime::utc(when);
-    let fraction = match nanos {
-        0 => String::new(),
-        nanos => format!(".{nanos:09}").trim_end_matches('0').to_owned(),
-    };
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+    let mut text = String::with_capacity("2026-11-23T09:26:11.523300000Z".len());
+    for (mark, number, digits) in [
+        ("", year.unsigned_abs(), 4),
+        ("-", month.into(), 2),
+        ("-", day.into(), 2),
+        ("T", hour.into(), 2),
+        (":", minute.into(), 2),
+        (":", second.into(), 2),
+        (".", nanos, 9),
+    ] {
+        text.push_str(mark);
+        push_digits(&mut text, number, digits);
+    }
+    text.truncate(if nanos == 0 { "2026-11-23T09:26:11".len() } else { text.trim_end_matches('0').len() });
+    text.push('Z');
+    text
+}
+
+/// The last so many digits of a number. A document may have many thousands of times, so that the formatter's ways would be
+/// felt.
+fn push_digits(text: &mut String, number: u32, digits: u32) {
+    (0..digits).rev().for_each(|digit| text.push(char::from(b'0' + (number / 10u32.pow(digit) % 10) as u8)));
 }
 
 /// The date as HTTP has it: `Tue, 24 Nov 2026 19:34:03 GMT`.

@@ -30,6 +30,7 @@ use crate::broker::Shared;
 use crate::config::Options;
 use crate::reactor::tls::Acceptor;
 use crate::reactor::{Clock, Desk, Mailbox};
+use crate::sys::priority;
 use documents::Context;
 use mio::Waker;
 use service::Service;
@@ -99,7 +100,11 @@ impl Monitor {
         let (service, waker) = Service::new(doors.into_list(), Site::new(context))?;
         let told = Arc::clone(&orders);
         let is_over = move || told.over.load(Ordering::Acquire);
-        let thread = thread::Builder::new().name("monitor".into()).spawn(move || service.run(is_over))?;
+        let thread = thread::Builder::new().name("monitor".into()).spawn(move || {
+            // A large document is work for many milliseconds, in which messages are not to wait for a processor.
+            priority::step_back();
+            service.run(is_over);
+        })?;
         Ok(Self { orders, thread: Some((waker, thread)) })
     }
 

@@ -116,20 +116,25 @@ impl Reply {
 
 /// Characters that mean something to HTML, escaped as Go's encoder does. In JSON they stand in strings only.
 fn escape_marks(body: Vec<u8>) -> Vec<u8> {
-    let Some(first) = body.iter().position(|byte| is_mark(*byte)) else { return body };
-    let mut escaped = Vec::with_capacity(body.len() + body.len() / 16);
-    escaped.extend_from_slice(&body[..first]);
-    for &byte in &body[first..] {
-        match is_mark(byte) {
-            true => escaped.extend_from_slice(format!("\\u{:04x}", byte).as_bytes()),
-            false => escaped.push(byte),
+    let marks = memchr::memchr3_iter(b'<', b'>', b'&', &body);
+    let (mut escaped, mut done) = (Vec::new(), 0);
+    for at in marks {
+        if done == 0 {
+            escaped.reserve(body.len() + body.len() / 16);
         }
+        escaped.extend_from_slice(&body[done..at]);
+        escaped.extend_from_slice(match body[at] {
+            b'<' => b"\\u003c",
+            b'>' => b"\\u003e",
+            _ => b"\\u0026",
+        });
+        done = at + 1;
     }
+    if done == 0 {
+        return body;
+    }
+    escaped.extend_from_slice(&body[done..]);
     escaped
-}
-
-fn is_mark(byte: u8) -> bool {
-    matches!(byte, b'<' | b'>' | b'&')
 }
 
 /// A part of a URL as it may stand in a header and in HTML; `more` characters stand for themselves.

@@ -23,6 +23,8 @@ struct Ports {
     nats: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     monitoring: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<Vec<String>>,
 }
 
 impl PortsFile {
@@ -34,13 +36,19 @@ impl PortsFile {
         folder.join(name)
     }
 
-    /// Writes it, with where clients and monitoring are served: one line of JSON without an end. It is there whole or not at all.
+    /// Writes it, with where clients and monitoring are served and where peers come in: one line of JSON without an end. It is
+    /// there whole or not at all.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn write(path: PathBuf, nats: Place, monitoring: Option<Place>) -> io::Result<PortsFile> {
+    pub(super) fn write(
+        path: PathBuf,
+        nats: Place,
+        monitoring: Option<Place>,
+        cluster: Option<Place>,
+    ) -> io::Result<PortsFile> {
         let urls = |(scheme, address): Place| reachable(address).iter().map(|at| format!("{scheme}://{at}")).collect();
-        let ports = Ports { nats: urls(nats), monitoring: monitoring.map(urls) };
+        let ports = Ports { nats: urls(nats), monitoring: monitoring.map(urls), cluster: cluster.map(urls) };
         let text = serde_json::to_vec(&ports).map_err(io::Error::from)?;
         let mut unfinished = path.clone().into_os_string();
         unfinished.push(".new");
@@ -109,17 +117,23 @@ mod tests {
         assert!(name.starts_with("midge") && name.ends_with(&format!("_{}.ports", std::process::id())), "{name}");
         let address = "127.0.0.1:4222".parse().unwrap();
         fs::write(path.with_extension("ports.new"), "left behind").unwrap();
-        let file = PortsFile::write(path.clone(), ("nats", address), None).unwrap();
+        let file = PortsFile::write(path.clone(), ("nats", address), None, None).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"nats\":[\"nats://127.0.0.1:4222\"]}");
         drop(file);
-        let file =
-            PortsFile::write(path.clone(), ("tls", address), Some(("https", "[::1]:8222".parse().unwrap()))).unwrap();
-        let both = "{\"nats\":[\"tls://127.0.0.1:4222\"],\"monitoring\":[\"https://[::1]:8222\"]}";
+        let file = PortsFile::write(
+            path.clone(),
+            ("tls", address),
+            Some(("https", "[::1]:8222".parse().unwrap())),
+            Some(("nats", "127.0.0.1:6222".parse().unwrap())),
+        )
+        .unwrap();
+        let both = "{\"nats\":[\"tls://127.0.0.1:4222\"],\"monitoring\":[\"https://[::1]:8222\"],\
+            \"cluster\":[\"nats://127.0.0.1:6222\"]}";
         assert_eq!(fs::read_to_string(&path).unwrap(), both);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         drop(file);
         assert!(!path.exists());
         fs::remove_dir(&folder).unwrap();
-        assert_eq!(PortsFile::write(path, ("nats", address), None).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(PortsFile::write(path, ("nats", address), None, None).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -3,6 +3,7 @@
 //! Clients classify errors by their text (some by lower-cased prefix, some by the whole), so wording and case are
 //! part of the protocol.
 
+use crate::log::Quoted;
 use std::borrow::Cow;
 
 /// What a client is told in a `-ERR`. [`text`](Self::text) is the one table of wordings.
@@ -24,6 +25,12 @@ pub enum ProtocolError<'a> {
     AuthenticationTimeout,
     /// The server has `max_connections` clients.
     Connections,
+    /// The client's address has `max_connections_per_address` clients.
+    AddressConnections,
+    /// There is no memory for another client.
+    ConnectionMemory,
+    /// There is no memory for another subscription.
+    SubscriptionMemory,
     /// There were `tls.connection_rate_limit` connections in this second.
     Throttled,
     /// The account has as many clients as it may have.
@@ -63,34 +70,38 @@ impl ProtocolError<'_> {
             AuthenticationTimeout => "Authentication Timeout",
             AccountConnections => "maximum account active connections exceeded",
             Connections => "maximum connections exceeded",
+            // They begin as clients know them.
+            AddressConnections => "maximum connections exceeded for this address",
+            ConnectionMemory => "maximum connections exceeded: the server is short of memory",
+            SubscriptionMemory => "maximum subscriptions exceeded: the server is short of memory",
             Throttled => "Connection throttling is active. Please try again later.",
             Subscriptions => "maximum subscriptions exceeded",
             Subject => "Invalid Subject",
             PublishSubject => "Invalid Publish Subject",
             Stale => "Stale Connection",
             PublishPermission(subject) => {
-                return format!("Permissions Violation for Publish to {}", quoted(subject)).into();
+                return format!("Permissions Violation for Publish to {}", Quoted(subject)).into();
             }
             ReplyPermission(reply) => {
-                return format!("Permissions Violation for Publish with Reply of {}", quoted(reply)).into();
+                return format!("Permissions Violation for Publish with Reply of {}", Quoted(reply)).into();
             }
             SubscriptionPermission(subject, b"") => {
-                return format!("Permissions Violation for Subscription to {}", quoted(subject)).into();
+                return format!("Permissions Violation for Subscription to {}", Quoted(subject)).into();
             }
             SubscriptionPermission(subject, queue) => {
                 return format!(
                     "Permissions Violation for Subscription to {} using queue {}",
-                    quoted(subject),
-                    quoted(queue)
+                    Quoted(subject),
+                    Quoted(queue)
                 )
                 .into();
             }
             SubscriptionRemoved(subject, queue, sid) => {
                 let refused = SubscriptionPermission(subject, queue).text();
-                return format!("{refused} (sid {})", quoted(sid)).into();
+                return format!("{refused} (sid {})", Quoted(sid)).into();
             }
             Tokens(subject) => {
-                return format!("Permissions Violation for Subscription to {}, too many tokens", quoted(subject))
+                return format!("Permissions Violation for Subscription to {}, too many tokens", Quoted(subject))
                     .into();
             }
         };
@@ -103,63 +114,9 @@ impl ProtocolError<'_> {
     }
 }
 
-/// `text` in double quotes as Go's `%q` writes it: `\"`, `\\`, `\xNN` for invalid UTF-8 and control bytes, `\uNNNN`
-/// for characters that do not print.
-pub fn quoted(text: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for chunk in text.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '"' => out.push_str("\\\""),
-                '\\' => out.push_str("\\\\"),
-                '\x07' => out.push_str("\\a"),
-                '\x08' => out.push_str("\\b"),
-                '\x0c' => out.push_str("\\f"),
-                '\n' => out.push_str("\\n"),
-                '\r' => out.push_str("\\r"),
-                '\t' => out.push_str("\\t"),
-                '\x0b' => out.push_str("\\v"),
-                c if (c as u32) < 0x20 || c == '\x7f' => _ = write!(out, "\\x{:02x}", c as u32),
-                c if c.is_control() || is_invisible(c) => match c as u32 {
-                    wide @ 0x10000.. => _ = write!(out, "\\U{wide:08x}"),
-                    short => _ = write!(out, "\\u{short:04x}"),
-                },
-                c => out.push(c),
-            }
-        }
-        for byte in chunk.invalid() {
-            _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// Characters outside the control range that do not print: blanks other than SP, formatting marks, private use.
-fn is_invisible(c: char) -> bool {
-    (c.is_whitespace() && c != ' ')
-        || matches!(c as u32, 0xad | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xe000..=0xf8ff | 0xfeff)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quotes_like_go() {
-        for (text, want) in [
-            (&b"foo"[..], "\"foo\""),
-            (b"a\"b\\", "\"a\\\"b\\\\\""),
-            (b"\x00\x01\n\r\t\x7f", "\"\\x00\\x01\\n\\r\\t\\x7f\""),
-            (b"\xff\xc3", "\"\\xff\\xc3\""),
-            ("é€".as_bytes(), "\"é€\""),
-            ("\u{feff}\u{85}".as_bytes(), "\"\\ufeff\\u0085\""),
-        ] {
-            assert_eq!(quoted(text), want);
-        }
-    }
 
     #[test]
     fn lines_are_single_quoted() {

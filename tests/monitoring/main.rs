@@ -5,6 +5,7 @@
 #![cfg(all(target_os = "linux", feature = "monitoring"))]
 
 mod access;
+mod clustered;
 mod counters;
 mod hostile;
 mod http;

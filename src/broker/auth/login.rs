@@ -10,8 +10,7 @@ use crate::broker::deliver::Local;
 use crate::broker::reason::Reason;
 use crate::broker::{Action, Broker};
 use crate::config::tls::ClientCertificates;
-use crate::log::Level;
-use crate::wire::errors::quoted;
+use crate::log::{Level, Quoted};
 use crate::wire::redact::REDACTED;
 use crate::wire::{Connect, Credentials, ProtocolError};
 use std::sync::Arc;
@@ -127,7 +126,7 @@ impl Broker {
             return Mapping::None;
         }
         if !credentials.user.is_empty() {
-            let user = quoted(credentials.user.as_bytes());
+            let user = Quoted(credentials.user.as_bytes());
             let text = format_args!("User {user} found in connect proto, but user required from cert");
             self.shared.log.about(Level::Warning, client, text);
         }
@@ -293,11 +292,11 @@ fn outcome(options: &Connect) -> Outcome {
 fn claim(credentials: &Credentials) -> String {
     let Credentials { user, token, nkey, .. } = credentials;
     if !nkey.is_empty() {
-        format!(" - Nkey {}", quoted(nkey.as_bytes()))
+        format!(" - Nkey {}", Quoted(nkey.as_bytes()))
     } else if !token.is_empty() {
         format!(" - Token \"{REDACTED}\"")
     } else if !user.is_empty() {
-        format!(" - User {}", quoted(user.as_bytes()))
+        format!(" - User {}", Quoted(user.as_bytes()))
     } else {
         String::new()
     }

@@ -9,9 +9,8 @@ use super::{Name, User};
 use crate::broker::Broker;
 use crate::broker::reason::Reason;
 use crate::interest::GLOBAL_ACCOUNT;
-use crate::log::Level;
+use crate::log::{Level, Quoted};
 use crate::wire::ProtocolError;
-use crate::wire::errors::quoted;
 use std::sync::Arc;
 
 /// Clients or subscriptions looked at in one go: about a millisecond.
@@ -93,8 +92,8 @@ impl Broker {
             Fate::Violation => {
                 let client = &self.local.clients[key as usize];
                 let claim = match client.user_name() {
-                    Some(Name::User(name)) => format!(" - User {}", quoted(name.as_bytes())),
-                    Some(name @ Name::Nkey(_)) => format!(" - Nkey {}", quoted(name.word().as_bytes())),
+                    Some(Name::User(name)) => format!(" - User {}", Quoted(name.as_bytes())),
+                    Some(name @ Name::Nkey(_)) => format!(" - Nkey {}", Quoted(name.word().as_bytes())),
                     Some(Name::Token | Name::Anyone) | None => String::new(),
                 };
                 self.shared.log.about(Level::Error, client, format_args!("authentication error{claim}"));
@@ -178,10 +177,10 @@ impl Broker {
             MaySubscribe::No => {
                 let client = &self.local.clients[key as usize];
                 let name = client.user_name().map(Name::word).unwrap_or_default();
-                let (shown, shown_sid) = (quoted(&subject), quoted(&sid));
+                let (shown, shown_sid) = (Quoted(&subject), Quoted(&sid));
                 self.shared.log.info(format_args!(
                     "{client} - Removed sub {shown} (sid {shown_sid}) for User {} - not authorized",
-                    quoted(name.as_bytes())
+                    Quoted(name.as_bytes())
                 ));
                 self.local.unsubscribe(key, slot);
                 self.local.complain(key, ProtocolError::SubscriptionRemoved(&subject, &queue, &sid));

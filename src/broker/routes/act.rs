@@ -1,6 +1,6 @@
 //! What the cluster has its owner do.
 
-use super::{Neighbour, News, ROUTE_WORKER};
+use super::{Ended, Neighbour, News, ROUTE_WORKER};
 use crate::broker::auth::check::Hash;
 use crate::broker::auth::{Check, Verdict};
 use crate::broker::client::Client;
@@ -11,6 +11,7 @@ use crate::cluster::{self, Conn, Peer};
 use crate::interest::Remote;
 use crate::log::Level;
 use crate::wire::Secret;
+use crate::wire::route::write;
 use std::sync::Arc;
 
 /// Subscriptions that one peer may have, in all accounts. At 100 bytes each this is what a peer can make us keep.
@@ -26,9 +27,15 @@ impl Broker {
         while let Some(membership) = &mut self.membership {
             if let Some(action) = membership.cluster.next_action() {
                 self.follow(action);
-            } else if let Some(conn) = self.local.routes.ended.pop() {
+            } else if let Some(Ended { conn, dial, reason, neighbour }) = self.local.routes.ended.pop() {
                 membership.keys.remove(&conn);
-                membership.cluster.closed(conn, now);
+                match dial {
+                    Some(dial) => membership.cluster.dial_failed(dial, reason.text(), now),
+                    None => membership.cluster.closed(conn, now),
+                }
+                if let Some(neighbour) = neighbour {
+                    self.forget_neighbour(*neighbour);
+                }
             } else {
                 return;
             }
@@ -36,7 +43,9 @@ impl Broker {
     }
 
     fn key_of(&self, conn: Conn) -> Option<u32> {
-        self.membership.as_ref()?.keys.get(&conn).copied()
+        let key = *self.membership.as_ref()?.keys.get(&conn)?;
+        // It may have ended and not be known to have, and another connection may have its key.
+        self.local.clients.get(key as usize).filter(|client| client.cid == conn).map(|_| key)
     }
 
     fn follow(&mut self, action: cluster::Action) {
@@ -45,6 +54,9 @@ impl Broker {
             Order::Dial { dial, host, port, .. } => self.local.actions.push(Action::Dial { dial, host, port }),
             Order::Send(conn, bytes) => {
                 if let Some(key) = self.key_of(conn) {
+                    if bytes == write::PING {
+                        self.local.clients[key as usize].pinged_us = self.local.now_us.max(1);
+                    }
                     self.local.trace_line_out(key, &bytes);
                     self.local.send(key, [&bytes]);
                 }
@@ -106,7 +118,7 @@ impl Broker {
     pub(super) fn tell_news(&mut self) {
         let Some(membership) = &self.membership else { return };
         let news = Arc::new(membership.news());
-        for worker in 0..self.local.workers() {
+        for worker in 0..self.local.workers() as u8 {
             if worker != ROUTE_WORKER {
                 self.local.mail.push((worker, Mail::News(Arc::clone(&news))));
             }
@@ -187,13 +199,18 @@ impl Broker {
         self.local.start_announcing(key);
     }
 
-    /// It is no longer.
+    /// It is no longer, though it may be open still.
     fn lose(&mut self, key: u32) {
-        let interest = &self.shared.interest;
         let Some(route) = &mut self.local.clients[key as usize].route else { return };
-        let Some(neighbour) = route.peer.take() else { return };
-        let Neighbour { remote, announcers, .. } = *neighbour;
-        self.local.routes.remove(remote.route(), key);
+        if let Some(neighbour) = route.peer.take() {
+            self.local.routes.remove(neighbour.remote.route(), key);
+            self.forget_neighbour(*neighbour);
+        }
+    }
+
+    fn forget_neighbour(&mut self, neighbour: Neighbour) {
+        let Neighbour { remote, announcers, .. } = neighbour;
+        let interest = &self.shared.interest;
         for (account, announcer) in announcers.into_iter().enumerate() {
             interest.stop_announcing(account as u32, announcer);
         }

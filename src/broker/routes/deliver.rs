@@ -102,7 +102,9 @@ impl Local {
         self.turn_output += client.out.bytes() - before;
         self.mark_dirty(key);
         if self.trace {
+            head.extend_from_slice(&message.tail[skip..message.tail.len() - message.total_bytes as usize - 2]);
             self.trace_line_out(key, &head);
+            self.trace_payload(&self.clients[key as usize], "->>", message.body(), message.header_bytes as usize);
         }
         self.routes.scratch = head;
     }

@@ -14,16 +14,18 @@ mod act;
 mod announce;
 mod deliver;
 mod relay;
+mod report;
 mod session;
 
 pub(super) use deliver::Sending;
+pub use report::{ClusterReport, RouteRow};
 
 use super::client::Client;
 use super::mail::Mail;
 use super::reason::Reason;
 use super::security::{Greeting, Security};
 use super::{Broker, NEVER};
-use crate::cluster::{Cluster, Conn, DialId, Own, Peer, Settings};
+use crate::cluster::{Cluster, Conn, DialId, Own, Peer, STRANGERS_MAX, Settings};
 use crate::interest::remote::Sweep;
 use crate::interest::routes::ROUTES_MAX;
 use crate::interest::{AccountId, Announcer, Remote, Target};
@@ -42,6 +44,8 @@ pub const ROUTE_WORKER: u8 = 0;
 pub struct Route {
     /// The dial it came of, until the cluster knows of the connection.
     dial: Option<DialId>,
+    /// The cluster does not know of it because a handshake comes first.
+    is_entering: bool,
     /// Who is at the other end, once it has said so.
     pub(super) peer: Option<Box<Neighbour>>,
     /// The account of the last message, as the peer calls it and as we do.
@@ -77,9 +81,23 @@ pub(super) struct Table {
     /// The count of changes that was announced last.
     announced: u32,
     /// Connections that were closed and of which the cluster does not know that yet.
-    ended: Vec<Conn>,
+    ended: Vec<Ended>,
+    /// Connections that the cluster does not know of yet, because a handshake comes first.
+    entering: usize,
     /// Lines, and names of queue groups, while they are put together.
     scratch: Vec<u8>,
+}
+
+/// A connection that was closed.
+#[derive(Debug)]
+struct Ended {
+    conn: Conn,
+    /// The dial it came of, if the cluster has heard nothing of that.
+    dial: Option<DialId>,
+    /// Why it ended.
+    reason: Reason,
+    /// Who was at the other end.
+    neighbour: Option<Box<Neighbour>>,
 }
 
 impl Table {
@@ -107,9 +125,17 @@ impl Table {
         self.keys.retain(|&other| other != key);
     }
 
-    /// A route's connection is closed.
-    pub(super) fn note_end(&mut self, conn: Conn) {
-        self.ended.push(conn);
+    /// A route's connection is closed: from now on nothing is sent to it.
+    pub(super) fn note_end(&mut self, key: u32, client: &mut Client, reason: Reason) {
+        let Some(route) = &mut client.route else { return };
+        let (dial, neighbour) = (route.dial.take(), route.peer.take());
+        if let Some(neighbour) = &neighbour {
+            self.remove(neighbour.remote.route(), key);
+        }
+        if std::mem::take(&mut route.is_entering) {
+            self.entering -= 1;
+        }
+        self.ended.push(Ended { conn: client.cid, dial, reason, neighbour });
     }
 }
 
@@ -119,6 +145,8 @@ pub struct Membership {
     cluster: Cluster,
     /// Its connections by what it calls them: their numbers.
     keys: BTreeMap<Conn, u32>,
+    /// The port that peers come in at.
+    port: u16,
     /// Interest of peers that are gone, to be swept out of the indexes.
     sweeps: Vec<Sweep>,
     /// Subjects that interest of peers is taken in.
@@ -177,6 +205,7 @@ impl Membership {
         let mut made = Self {
             cluster: Cluster::new(own.clone(), settings.clone(), seed),
             keys: BTreeMap::new(),
+            port: 0,
             sweeps: Vec::new(),
             export: None,
             own_urls: Vec::new(),
@@ -191,6 +220,7 @@ impl Membership {
 
     fn set(&mut self, joining: &Joining) {
         let Joining { own, settings, handshake } = joining;
+        self.port = own.port;
         self.export.clone_from(&own.export);
         self.own_urls.clone_from(&own.client_urls);
         self.no_advertise = settings.no_advertise;
@@ -231,8 +261,7 @@ impl Client {
 }
 
 impl Broker {
-    /// Becomes a member of a cluster, or one with other options. Only the worker that owns the routes does. Routes are
-    /// dialled from the next [`attend_cluster`](Self::attend_cluster) on.
+    /// Becomes a member of a cluster, or one with other options. Only the worker that owns the routes does.
     pub fn join_cluster(&mut self, joining: &Joining, seed: u64) {
         let now = self.local.now;
         self.local.routes.import.clone_from(&joining.own.import);
@@ -247,6 +276,7 @@ impl Broker {
                 *none = Some(membership);
             }
         }
+        self.follow_cluster();
         self.tell_news();
     }
 
@@ -279,8 +309,9 @@ impl Broker {
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let mut client = Client::new(peer, cid, self.local.now_us, NEVER, self.local.look_from());
         client.headers = true;
-        client.route = Some(Box::new(Route { dial, ..Route::default() }));
         let handshake = self.membership.as_ref().and_then(|membership| membership.handshake);
+        let is_entering = handshake.is_some();
+        client.route = Some(Box::new(Route { dial, is_entering, ..Route::default() }));
         if let Some(patience) = handshake {
             client.security = Security::Awaited(Greeting::Withheld);
             client.due.handshake = self.local.now + patience.as_millis() as u64;
@@ -288,10 +319,19 @@ impl Broker {
         let key = self.local.clients.insert(client) as u32;
         let client = &self.local.clients[key as usize];
         self.shared.log.info(format_args!("{client} - Route connection created"));
-        match handshake {
-            Some(_) => self.local.rearm(key),
-            None => self.introduce_route(key),
+        if !is_entering {
+            self.introduce_route(key);
+            return key;
         }
+        if self.shared.log.debug_on() {
+            let side = if dial.is_some() { "client" } else { "server" };
+            self.shared.log.debug(format_args!("{client} - Starting TLS route {side} handshake"));
+        }
+        self.local.routes.entering += 1;
+        if dial.is_none() && self.local.routes.entering > STRANGERS_MAX {
+            self.local.close(key, Reason::MaximumConnectionsExceeded, None);
+        }
+        self.local.rearm(key);
         key
     }
 
@@ -300,6 +340,9 @@ impl Broker {
         let now = self.local.now;
         let client = &mut self.local.clients[key as usize];
         let (conn, ip) = (client.cid, client.peer.ip());
+        if client.route.as_mut().is_some_and(|route| std::mem::take(&mut route.is_entering)) {
+            self.local.routes.entering -= 1;
+        }
         let Some(membership) = &mut self.membership else {
             return self.local.close(key, Reason::ServerShutdown, None);
         };

@@ -8,8 +8,7 @@ use crate::broker::reason::Reason;
 use crate::broker::session::Step;
 use crate::cluster::{self, Cluster, Conn};
 use crate::interest::remote::Refusal;
-use crate::log::{Level, Plain};
-use crate::wire::errors::quoted;
+use crate::log::{Level, Plain, Quoted};
 use crate::wire::route::{self, Interest, Limits, Op, parse, write};
 use crate::wire::{Bad, Outcome, ProtocolError};
 
@@ -94,7 +93,14 @@ impl Broker {
             Op::Okay | Op::AccountInterest => {}
             Op::Connect(document) => self.tell_cluster(|cluster| cluster.connect(conn, document, now)),
             Op::Info(document) => self.tell_cluster(|cluster| cluster.info(conn, document, now)),
-            Op::Pong => self.tell_cluster(|cluster| cluster.pong(conn, now)),
+            Op::Pong => {
+                let (now_us, pinged_us) =
+                    (self.local.now_us, std::mem::take(&mut self.local.clients[key as usize].pinged_us));
+                if pinged_us > 0 {
+                    self.local.clients[key as usize].note_round_trip(pinged_us, now_us);
+                }
+                self.tell_cluster(|cluster| cluster.pong(conn, now));
+            }
             Op::Error(text) => self.tell_cluster(|cluster| cluster.error(conn, text, now)),
             Op::Message(_) | Op::Subscribe(_) | Op::Unsubscribe(_) | Op::Ping => {
                 self.tell_cluster(|cluster| cluster.intrude(conn, now));
@@ -118,7 +124,7 @@ impl Broker {
         let export = self.membership.as_ref().and_then(|membership| membership.export.as_ref());
         if export.is_some_and(|lists| !lists.permit(wanted.subject)) {
             if self.shared.log.debug_on() {
-                let (client, subject) = (&self.local.clients[key as usize], quoted(wanted.subject));
+                let (client, subject) = (&self.local.clients[key as usize], Quoted(wanted.subject));
                 let text = format_args!("{client} - Can not export {subject}, ignoring remote subscription request");
                 self.shared.log.debug(text);
             }
@@ -138,7 +144,7 @@ impl Broker {
             Ok(()) => self.local.charge(super::SUBSCRIPTION_COST),
             Err(Refusal::Subject) => {
                 let client = &self.local.clients[key as usize];
-                let subject = quoted(wanted.subject);
+                let subject = Quoted(wanted.subject);
                 self.shared.log.about(Level::Error, client, format_args!("Invalid subject in interest: {subject}"));
             }
             Err(Refusal::TooMuch) => {
@@ -173,7 +179,7 @@ impl Broker {
         let violation = Reason::Route(cluster::Reason::ProtocolViolation);
         let (reason, error) = match bad {
             Bad::UnknownOperation | Bad::HeadersNotSupported => {
-                let start = quoted(&input[..input.len().min(32)]);
+                let start = Quoted(&input[..input.len().min(32)]);
                 log.about(Level::Error, client, format_args!("Router parser ERROR, state=0, i=0: proto='{start}...'"));
                 (violation, Some(ProtocolError::UnknownOperation))
             }
@@ -186,7 +192,7 @@ impl Broker {
                 (Reason::MaximumMessagePayloadExceeded, Some(ProtocolError::Payload))
             }
             Bad::Arguments { what, line } => {
-                log.about(Level::Error, client, format_args!("{what}: {}", quoted(line)));
+                log.about(Level::Error, client, format_args!("{what}: {}", Quoted(line)));
                 (violation, None)
             }
         };

@@ -1,7 +1,7 @@
 //! What monitoring is told.
 
 use super::world::World;
-use crate::broker::report::{Inquiry, Piece, Question, Row, SubRow, Totals};
+use crate::broker::report::{Inquiry, Piece, Question, Row, SubRows, Totals};
 use crate::config::Options;
 use crate::log::Log;
 
@@ -37,14 +37,14 @@ fn rows(world: &World, cid: Option<u64>) -> Vec<Row> {
     pieces.into_iter().flat_map(rows).collect()
 }
 
-fn subscriptions(world: &World, test: Option<&str>, skip: usize, take: usize) -> (usize, Vec<SubRow>) {
+fn subscriptions(world: &World, test: Option<&str>, skip: usize, take: usize) -> (usize, Vec<SubRows>) {
     let test = test.map(|test| test.as_bytes().to_vec());
     let (mut total, mut all) = (0, Vec::new());
     for piece in ask(world, Question::Subscriptions { account: None, test, skip, take }) {
         let Piece::Subscriptions(found, rows) = piece else { panic!("{piece:?}") };
         assert!(rows.len() <= 512, "{} in one piece", rows.len());
         total += found;
-        all.extend(rows);
+        all.push(rows);
     }
     (total, all)
 }
@@ -108,15 +108,15 @@ fn many_subscriptions_of_one_connection_are_reported_in_pieces_each_once() {
             assert!(details.iter().map(|detail| detail.subs.len()).sum::<usize>() <= 513);
             for detail in details {
                 labels += usize::from(detail.label.is_some());
-                for sub in detail.subs {
-                    let expected = match sub.subject() {
+                for sub in detail.subs.iter() {
+                    let expected = match sub.subject {
                         b"other" => "other  1".to_owned(),
                         subject => {
                             let number = String::from_utf8_lossy(&subject[2..]).into_owned();
                             format!("s.{number} q{number} {number}")
                         }
                     };
-                    let shown = [sub.subject(), b" ", sub.queue(), b" ", sub.sid()].concat();
+                    let shown = [sub.subject, b" ", sub.queue, b" ", sub.sid].concat();
                     assert_eq!(String::from_utf8(shown).unwrap(), expected);
                     sids.push((sub.cid, expected));
                 }
@@ -139,19 +139,20 @@ fn subscriptions_are_paged_counted_and_tested() {
     let subs: String = (0..3000).map(|sub| format!("SUB s.{sub} {sub}\r\n")).collect();
     world.say(peer, &subs);
     world.say(peer, "SUB s.* star\r\nSUB s.7 more\r\nUNSUB 8\r\n");
-    assert_eq!(subscriptions(&world, None, 0, usize::MAX).1.len(), 3001);
+    let count = |rows: &[SubRows]| rows.iter().map(SubRows::len).sum::<usize>();
+    assert_eq!(count(&subscriptions(&world, None, 0, usize::MAX).1), 3001);
     assert_eq!(subscriptions(&world, None, 0, 0).0, 3001);
     let (total, rows) = subscriptions(&world, Some("s.7"), 0, usize::MAX);
-    let mut sids: Vec<&[u8]> = rows.iter().map(SubRow::sid).collect();
+    let mut sids: Vec<&[u8]> = rows.iter().flat_map(SubRows::iter).map(|row| row.sid).collect();
     sids.sort_unstable();
     assert_eq!((total, sids), (3, vec![&b"7"[..], b"more", b"star"]));
-    assert_eq!(subscriptions(&world, Some("s.8"), 0, 9).1.len(), 1);
+    assert_eq!(count(&subscriptions(&world, Some("s.8"), 0, 9).1), 1);
     assert_eq!(subscriptions(&world, Some("t.8"), 0, 9).0, 0);
     let mut paged = Vec::new();
     for page in 0..8 {
         let (total, rows) = subscriptions(&world, None, page * 400, 400);
         assert_eq!(total, 3001);
-        paged.extend(rows.iter().map(|row| row.sid().to_vec()));
+        paged.extend(rows.iter().flat_map(SubRows::iter).map(|row| row.sid.to_vec()));
     }
     paged.sort();
     paged.dedup();
@@ -188,7 +189,7 @@ fn a_record_has_the_figures_and_subscriptions_of_its_end() {
     let record = records.iter().next().unwrap();
     assert_eq!((record.reason, record.stop_us, record.row.subs), ("Client Closed", 5_000_000, 2));
     assert_eq!((record.row.traffic.in_messages, record.row.traffic.out_bytes), (1, 3));
-    let mut subjects: Vec<&[u8]> = record.subs.iter().map(SubRow::subject).collect();
+    let mut subjects: Vec<&[u8]> = record.subs.iter().map(|sub| sub.subject).collect();
     subjects.sort_unstable();
     assert_eq!(subjects, [b"a", b"b"]);
 }

@@ -8,6 +8,7 @@ use crate::broker::{Action, Broker, Closed, Flushed, Identity, Mail, Reason, Sha
 use crate::config::Options;
 use crate::interest::GLOBAL_ACCOUNT;
 use crate::log::Log;
+use crate::memory::Budget;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -102,8 +103,8 @@ pub struct World {
     pub checks: Vec<(usize, Box<Check>)>,
     /// Documents that they want.
     pub requests: Vec<(usize, Box<Request>)>,
-    /// Connections to other servers that the brokers want.
-    pub dials: Vec<u64>,
+    /// Connections to other servers that the brokers want, and the ports there.
+    pub dials: Vec<(u64, u16)>,
     pub now: u64,
     /// What happened since the last look.
     pub turns: Vec<Turn>,
@@ -116,7 +117,8 @@ impl World {
     /// That many workers with these options.
     pub fn new(workers: usize, options: Options, log: Log, seed: u64) -> Self {
         let identity = Identity { id: "NID".into(), name: "name".into(), host: "::1".into(), port: 4222 };
-        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(Closed::new(100)));
+        let shared = Shared::new(identity, log, seed).with_closed(Closed::new(100));
+        let shared = Arc::new(shared.with_budget(Budget::new(usize::MAX, workers)));
         let options = Arc::new(options);
         let seed = |worker| seed + worker as u64;
         let broker = |worker| Broker::new(shared.clone(), options.clone(), worker as u8, workers, seed(worker));
@@ -147,6 +149,11 @@ impl World {
     /// A new connection.
     pub fn accept(&mut self, worker: usize) -> usize {
         let key = self.brokers[worker].accept("[::1]:9".parse().unwrap());
+        self.adopt(worker, key)
+    }
+
+    /// A new connection that the broker knows already.
+    pub fn adopt(&mut self, worker: usize, key: u32) -> usize {
         let cid = self.brokers[worker].client(key).unwrap().cid;
         let number = self.peers.len();
         self.peers.push(Peer { worker, key, cid, space: ENDLESS, ..Peer::default() });
@@ -261,6 +268,7 @@ impl World {
 
     /// A worker posts its mail, then writes to everyone it has something for.
     pub fn flush(&mut self, worker: usize) {
+        self.order(worker, Broker::prepare_to_flush);
         self.post_mail(worker);
         self.turns.push(Turn { event: Event::PostedAll { from: worker }, queued: Vec::new() });
         while let Some(key) = self.brokers[worker].local().next_dirty() {
@@ -270,6 +278,7 @@ impl World {
                 self.write(peer);
             }
         }
+        self.brokers[worker].look_at_memory(0);
         self.act(worker);
         self.post_mail(worker);
     }
@@ -357,7 +366,7 @@ impl World {
                 Action::Drop(key) => self.drop_socket(self.keys[worker][&key]),
                 Action::Check(check) => self.checks.push((worker, check)),
                 Action::Ask(request) => self.requests.push((worker, request)),
-                Action::Dial { dial, .. } => self.dials.push(dial),
+                Action::Dial { dial, port, .. } => self.dials.push((dial, port)),
             }
         }
     }
@@ -402,9 +411,14 @@ impl World {
             for worker in 0..self.brokers.len() {
                 self.take_letters(worker, usize::MAX);
                 self.order(worker, Broker::do_chores);
+                self.order(worker, Broker::attend_cluster);
                 self.flush(worker);
             }
             let ready = self.peers.iter().position(|peer| peer.ready && !peer.dropped);
+            // It is not waited for whatever only the clock brings, but for this.
+            if self.brokers.iter().any(Broker::waits_for_others) {
+                self.set_now(self.now + 1);
+            }
             match ready {
                 Some(peer) => self.read(peer, usize::MAX, usize::MAX),
                 None if self.is_quiet() => return,
@@ -449,6 +463,7 @@ impl World {
             assert_eq!(broker.count(), 0);
             broker.trim();
             assert_eq!(broker.local.pool.bytes(), 0, "blocks are held by nobody");
+            assert_eq!(broker.held(), 0, "nothing is counted for nobody");
         }
     }
 

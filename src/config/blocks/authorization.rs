@@ -6,15 +6,12 @@ use std::time::Duration;
 
 use super::permissions;
 use super::{Block, Key, Report, Takes, list, unknown_field};
-use crate::config::authorization::{Authorization, Login, Permissions, User};
+use crate::config::authorization::{Authorization, LONG_TIMEOUT, Login, Permissions, User};
 use crate::config::lang::{Data, Entry, Item, Place};
 use crate::config::options::Options;
 use crate::config::value::{Kind, Value, go_duration};
 use crate::log::Quoted;
 use crate::wire::nkey::{self, PublicKey};
-
-/// More time than that to say who one is helps only those who do not want to.
-const LONG_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The kinds of connections that the official server knows; a user may be limited to some.
 const CONNECTION_TYPES: [&str; 7] =

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod authorization;
+mod cluster;
 mod exchange;
 mod mappings;
 mod permissions;
@@ -29,6 +30,7 @@ pub const TOP: Block<Options> = Block {
         Key { names: &["accounts"], takes: Takes::Data("Map or array of strings", accounts::read) },
         Key { names: &["mappings", "maps"], takes: Takes::Data("Map", mappings::read_global) },
         Key { names: &["tls"], takes: Takes::Data("Map", tls::read) },
+        Key { names: &["cluster"], takes: Takes::Data("Map", cluster::read) },
     ],
     unknown: unknown_field,
 };
@@ -43,6 +45,8 @@ pub const DESCRIBED: &[Section] = &[
     Section { title: "Blocks", keys: || TOP.described() },
     Section { title: "Keys of tls", keys: tls::described },
     Section { title: "Keys of authorization", keys: || authorization::AUTHORIZATION.described() },
+    Section { title: "Keys of cluster", keys: || cluster::CLUSTER.described() },
+    Section { title: "Keys of authorization of a cluster", keys: || cluster::AUTHORIZATION.described() },
     Section { title: "Keys of an account", keys: || accounts::ACCOUNT.described() },
     Section { title: "Keys of an export", keys: || exchange::EXPORT.described() },
     Section { title: "Keys of an import", keys: || exchange::IMPORT.described() },

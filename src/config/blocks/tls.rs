@@ -1,9 +1,10 @@
-//! The block `tls` for clients.
+//! The blocks `tls`: for clients, and for the routes of a cluster.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Block, Key, Takes, list, unknown_field};
+use crate::config::convert;
 use crate::config::lang::{Data, Entry};
 use crate::config::options::Options;
 use crate::config::report::Report;
@@ -99,6 +100,22 @@ const TLS: Block<Draft> = Block {
                 Ok(())
             }),
         },
+        Key {
+            names: &["insecure"],
+            takes: Takes::Data("Boolean", |_, entry, report| {
+                if is_on(entry, report) {
+                    report.warning(&entry.place, "\"insecure\" is ignored: certificates are always verified");
+                }
+            }),
+        },
+        Key {
+            names: &["verify_cert_and_check_known_urls"],
+            takes: Takes::Data("Boolean", |_, entry, report| {
+                if is_on(entry, report) {
+                    report.error(&entry.place, "verify_cert_and_check_known_urls not supported in this context");
+                }
+            }),
+        },
     ],
     unknown: |key| format!("error parsing tls config, unknown field {key}"),
 };
@@ -125,12 +142,32 @@ pub(super) fn described() -> Vec<super::Described> {
     TLS.described()
 }
 
-/// Reads the block.
+/// Reads the block of clients.
 pub(super) fn read(options: &mut Options, entry: &Entry, report: &mut Report) {
+    let settings = read_block(entry, report);
+    if settings.verifies() && settings.ca_file.is_none() {
+        report.error(&entry.place, missing("ca_file"));
+    }
+    options.tls = Some(Box::new(settings));
+}
+
+/// Reads the block of routes. A route has a certificate at both ends, whatever the block says.
+pub(super) fn read_for_routes(entry: &Entry, report: &mut Report) -> Option<Box<TlsSettings>> {
+    let mut settings = read_block(entry, report);
+    if settings.ca_file.is_none() {
+        report.error(&entry.place, missing("ca_file"));
+    }
+    if settings.client_certificates == ClientCertificates::Mapped {
+        report.error(&entry.place, "verify_and_map is not supported for routes");
+    }
+    settings.client_certificates = ClientCertificates::Verified;
+    Some(Box::new(settings))
+}
+
+fn read_block(entry: &Entry, report: &mut Report) -> TlsSettings {
     let mut draft = Draft::default();
     TLS.read(entry, &mut draft, report);
     let Draft { mut settings, certificate, key } = draft;
-    let missing = |file| format!("missing '{file}' in TLS configuration");
     match (certificate, key) {
         (Some(_), _) if !settings.certificates.is_empty() => {
             let reason = "error parsing tls config, cannot combine 'cert_file' option with 'certs' option";
@@ -142,10 +179,22 @@ pub(super) fn read(options: &mut Options, entry: &Entry, report: &mut Report) {
         (None, None) if settings.certificates.is_empty() => report.error(&entry.place, missing("cert_file")),
         (None, None) => {}
     }
-    if settings.verifies() && settings.ca_file.is_none() {
-        report.error(&entry.place, missing("ca_file"));
+    settings
+}
+
+fn missing(file: &str) -> String {
+    format!("missing '{file}' in TLS configuration")
+}
+
+/// What a key says that takes a boolean.
+fn is_on(entry: &Entry, report: &mut Report) -> bool {
+    match convert::value(Kind::Switch, entry, report).and_then(Value::switch) {
+        Ok(on) => on,
+        Err(reason) => {
+            report.error(&entry.place, reason);
+            false
+        }
     }
-    options.tls = Some(Box::new(settings));
 }
 
 /// The name of a file; an empty one is none.

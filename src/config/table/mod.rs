@@ -4,13 +4,14 @@
 //! follow; the man page's test then asks for its description.
 
 mod access;
+mod cluster;
 mod common;
 mod limits;
 mod logging;
 mod monitoring;
 mod security;
 mod server;
-mod set;
+pub(in crate::config) mod set;
 
 use super::options::Options;
 use super::value::{Kind, Value};
@@ -57,6 +58,8 @@ pub enum Reload {
 pub enum Group {
     /// Where it listens and what it is called.
     Server,
+    /// Which servers it forms a cluster with.
+    Cluster,
     /// What it logs.
     Logging,
     /// How connections are protected.
@@ -76,6 +79,7 @@ impl Group {
     fn options(self) -> &'static [Spec] {
         match self {
             Group::Server => server::OPTIONS,
+            Group::Cluster => cluster::OPTIONS,
             Group::Logging => logging::OPTIONS,
             Group::Security => security::OPTIONS,
             Group::Monitoring => monitoring::OPTIONS,
@@ -86,8 +90,9 @@ impl Group {
     }
 
     /// Every group in the order shown.
-    pub const ALL: [Group; 7] = [
+    pub const ALL: [Group; 8] = [
         Group::Server,
+        Group::Cluster,
         Group::Logging,
         Group::Security,
         Group::Monitoring,
@@ -100,6 +105,7 @@ impl Group {
     pub fn title(self) -> &'static str {
         match self {
             Group::Server => "Server options",
+            Group::Cluster => "Cluster options",
             Group::Logging => "Logging options",
             Group::Security => "TLS options",
             Group::Monitoring => "Monitoring options",

@@ -163,49 +163,6 @@ pub(super) const OPTIONS: &[Spec] = &[
         ..COMMON
     },
     Spec {
-        flags: &["cluster", "cluster_listen"],
-        operand: "<url>",
-        help: "Ignored: there are no clusters",
-        effect: Effect::Ignored,
-        ..COMMON
-    },
-    Spec {
-        flags: &["routes"],
-        operand: "<urls>",
-        help: "Ignored: there are no clusters",
-        effect: Effect::Ignored,
-        ..COMMON
-    },
-    Spec {
-        flags: &["cluster_name"],
-        operand: "<name>",
-        help: "Ignored: there are no clusters",
-        effect: Effect::Ignored,
-        ..COMMON
-    },
-    Spec {
-        flags: &["no_advertise"],
-        kind: Kind::Switch,
-        help: "Ignored: there are no clusters",
-        effect: Effect::Ignored,
-        ..COMMON
-    },
-    Spec {
-        flags: &["cluster_advertise"],
-        operand: "<address>",
-        help: "Ignored: there are no clusters",
-        effect: Effect::Ignored,
-        ..COMMON
-    },
-    Spec {
-        flags: &["connect_retries"],
-        kind: Kind::Integer,
-        operand: "<number>",
-        help: "Ignored: there are no clusters",
-        effect: Effect::Ignored,
-        ..COMMON
-    },
-    Spec {
         flags: &["profile"],
         kind: Kind::Integer,
         operand: "<port>",

@@ -22,14 +22,14 @@ pub(super) const COMMON: Spec = Spec {
 
 /// A switch in the file and perhaps on the command line.
 macro_rules! switch {
-    ($($field:ident),+) => {
+    ($($($field:ident).+),+) => {
         Effect::Set {
             set: |options, value| {
                 let on = value.switch()?;
-                $(options.$field = on;)+
+                $(options.$($field).+ = on;)+
                 Ok(())
             },
-            get: |options| Some(Value::Switch($(options.$field)&&+)),
+            get: |options| Some(Value::Switch($(options.$($field).+)&&+)),
         }
     };
 }
@@ -101,8 +101,13 @@ pub(super) fn within(name: &str, value: Value, range: RangeInclusive<i64>) -> Re
     Err(format!("{name} must be between {} and {}, not {number}", range.start(), range.end()))
 }
 
+/// The number in `value`, of which less than none is none.
+pub(in crate::config) fn count(name: &str, value: Value) -> Result<u32, String> {
+    Ok(within(name, value, i64::MIN..=BYTES_MAX)?.max(0) as u32)
+}
+
 /// The shortest length of time an option can ask for: timers count milliseconds.
-pub(super) const TIME_MIN: Duration = Duration::from_millis(1);
+pub(in crate::config) const TIME_MIN: Duration = Duration::from_millis(1);
 
 /// The largest number of bytes an option can ask for, as with the official server.
 pub(super) const BYTES_MAX: i64 = i32::MAX as i64;

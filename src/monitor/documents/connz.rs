@@ -3,18 +3,18 @@
 //! In two steps: first the workers give the figures of all connections that may be meant; these are sorted, and of those
 //! on the page that was asked for the workers are asked again what else is known of them.
 
-use super::{Answer, Context, is_zero, pretty, text};
+use super::{Answer, Context, is_zero, pretty};
 use crate::broker::Label;
 use crate::broker::auth::Name;
-use crate::broker::report::{Piece, Question, Row, SubRow};
+use crate::broker::report::{Piece, Question, Row, SubRow, SubRows};
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
 use crate::monitor::format::{go_micros, uptime};
 use crate::monitor::query::Query;
 use crate::wire::nkey;
 use crate::wire::redact::REDACTED;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// Connections on a page unless another number is asked for.
@@ -191,22 +191,41 @@ fn sort(entries: &mut [Entry], by: Sort, now_us: u64) {
 #[derive(Debug, Default)]
 struct Detail {
     label: Option<Box<Label>>,
-    subs: Vec<SubRow>,
+    subs: Vec<SubRows>,
 }
 
+/// The connections on the page; those without details were closed meanwhile and are not shown.
+type Shown = [(Entry, Option<Detail>)];
+
 #[derive(Debug, Serialize)]
-struct Connz {
+struct Connz<'a> {
     server_id: String,
     now: String,
     num_connections: usize,
     total: usize,
     offset: usize,
     limit: usize,
-    connections: Option<Vec<Connection>>,
+    connections: Option<Page<'a>>,
+}
+
+/// Made one by one while they are written: ten thousand at a time would be many megabytes.
+#[derive(Debug)]
+struct Page<'a> {
+    context: &'a Context,
+    wanted: &'a Wanted,
+    now_us: u64,
+    shown: &'a Shown,
+}
+
+impl Serialize for Page<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer
+            .collect_seq(self.shown.iter().filter_map(|(entry, detail)| Some(self.connection(entry, detail.as_ref()?))))
+    }
 }
 
 #[derive(Debug, Serialize)]
-struct Connection {
+struct Connection<'a> {
     cid: u64,
     kind: &'static str,
     r#type: &'static str,
@@ -229,12 +248,12 @@ struct Connection {
     #[serde(skip_serializing_if = "is_zero")]
     stalls: u32,
     subscriptions: usize,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    name: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    lang: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    version: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    lang: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    version: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_version: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -242,41 +261,58 @@ struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     authorized_user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    account: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    subscriptions_list: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    subscriptions_list_detail: Vec<Subscription>,
+    account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "subjects")]
+    subscriptions_list: Option<&'a [SubRows]>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "subscriptions")]
+    subscriptions_list_detail: Option<&'a [SubRows]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name_tag: Option<String>,
+    name_tag: Option<&'a str>,
+}
+
+fn all<'a>(subs: &Option<&'a [SubRows]>) -> impl Iterator<Item = SubRow<'a>> {
+    subs.unwrap_or_default().iter().flat_map(SubRows::iter)
+}
+
+fn subjects<S: Serializer>(subs: &Option<&[SubRows]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(all(subs).map(|sub| text(sub.subject)))
+}
+
+fn subscriptions<S: Serializer>(subs: &Option<&[SubRows]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(all(subs).map(|sub| Subscription::new(&sub)))
+}
+
+/// Text of a peer; what is no UTF-8 becomes replacement characters.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 /// A subscription, in the lists of connections and of the whole server.
 #[derive(Debug, Serialize)]
-pub(super) struct Subscription {
+pub(super) struct Subscription<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    account: Option<String>,
+    account: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    account_tag: Option<String>,
-    subject: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    qgroup: String,
-    sid: String,
+    account_tag: Option<&'a str>,
+    subject: Cow<'a, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    qgroup: Cow<'a, str>,
+    sid: Cow<'a, str>,
     msgs: u32,
     #[serde(skip_serializing_if = "is_zero")]
     max: u32,
     cid: u64,
 }
 
-impl Subscription {
+impl<'a> Subscription<'a> {
     /// Without its account.
-    pub fn new(row: &SubRow) -> Self {
+    pub fn new(row: &SubRow<'a>) -> Self {
         Self {
             account: None,
             account_tag: None,
-            subject: text(row.subject()),
-            qgroup: text(row.queue()),
-            sid: text(row.sid()),
+            subject: text(row.subject),
+            qgroup: text(row.queue),
+            sid: text(row.sid),
             msgs: row.delivered,
             max: row.max,
             cid: row.cid,
@@ -284,8 +320,8 @@ impl Subscription {
     }
 
     /// With the name of its account.
-    pub fn of_account(self, name: &str) -> Self {
-        Self { account: Some(name.to_owned()), account_tag: Some(name.to_owned()), ..self }
+    pub fn of_account(self, name: &'a str) -> Self {
+        Self { account: Some(name), account_tag: Some(name), ..self }
     }
 }
 
@@ -314,21 +350,15 @@ impl Context {
         sort(&mut entries, wanted.sort, now_us);
         entries.drain(..wanted.offset.min(entries.len()));
         entries.truncate(wanted.limit);
-        let mut details = self.details(&entries, wanted.subs);
-        let shown = entries.iter().filter_map(|entry| {
-            // One that was closed meanwhile is not shown.
-            let detail = details.remove(&entry.row.cid)?;
-            Some(self.connection(entry, detail, &wanted, now_us))
-        });
-        let connections: Vec<_> = shown.collect();
+        let shown = self.with_details(entries, wanted.subs);
         Ok(pretty(&Connz {
             server_id: self.server_id(),
             now: self.timestamp(),
-            num_connections: connections.len(),
+            num_connections: shown.iter().filter(|(_, detail)| detail.is_some()).count(),
             total,
             offset: wanted.offset,
             limit: wanted.limit,
-            connections: Some(connections),
+            connections: Some(Page { context: self, wanted: &wanted, now_us, shown: &shown }),
         }))
     }
 
@@ -378,59 +408,71 @@ impl Context {
         (entries, total)
     }
 
-    /// What else is known of the connections on the page, by their numbers.
-    fn details(&mut self, entries: &[Entry], subs: Subs) -> HashMap<u64, Detail> {
-        let mut details: HashMap<u64, Detail> = HashMap::with_capacity(entries.len());
-        let mut connections = vec![Vec::new(); self.workers.count()];
+    /// The connections on the page with what else is known of them.
+    fn with_details(&mut self, entries: Vec<Entry>, subs: Subs) -> Vec<(Entry, Option<Detail>)> {
         let records: Vec<_> = self.closed.iter().collect();
-        for Entry { row, end } in entries {
-            match *end {
-                End::Open(worker) => connections[worker].push((row.key, row.cid)),
-                End::Closed { record, .. } => {
-                    let (label, subs) = (records[record].label.clone(), records[record].subs.clone());
-                    details.insert(row.cid, Detail { label, subs });
+        // By worker, the connections to ask it about, and where they are on the page.
+        let mut connections = vec![Vec::new(); self.workers.count()];
+        let mut places = connections.iter().map(|_| Vec::new()).collect::<Vec<_>>();
+        let mut shown = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let detail = match entry.end {
+                End::Open(worker) => {
+                    connections[worker].push((entry.row.key, entry.row.cid));
+                    places[worker].push(shown.len());
+                    None
                 }
-            }
+                End::Closed { record, .. } => {
+                    Some(Detail { label: records[record].label.clone(), subs: vec![records[record].subs.clone()] })
+                }
+            };
+            shown.push((entry, detail));
         }
+        let mut places: Vec<_> = places.into_iter().map(|places| places.into_iter().peekable()).collect();
         self.workers.ask_all(
             |worker| {
                 let connections = std::mem::take(&mut connections[worker]);
                 (!connections.is_empty()).then_some(Question::Details { connections, subs: subs != Subs::No })
             },
-            |_, piece, _| {
+            |worker, piece, _| {
                 let Piece::Details(pieces) = piece else { return };
                 for piece in pieces {
-                    let detail = details.entry(piece.cid).or_default();
+                    // They are told in the order in which they were asked for, in several parts or not at all.
+                    let is_other = |at: &usize| shown[*at].0.row.cid != piece.cid;
+                    while places[worker].next_if(is_other).is_some() {}
+                    let Some(&at) = places[worker].peek() else { return };
+                    let detail = shown[at].1.get_or_insert_default();
                     detail.label = piece.label.or(detail.label.take());
-                    detail.subs.extend(piece.subs);
+                    detail.subs.extend(Some(piece.subs).filter(|subs| !subs.is_empty()));
                 }
             },
         );
-        details
+        shown
     }
+}
 
-    fn connection(&self, entry: &Entry, detail: Detail, wanted: &Wanted, now_us: u64) -> Connection {
+impl Page<'_> {
+    fn connection<'a>(&'a self, entry: &'a Entry, detail: &'a Detail) -> Connection<'a> {
+        let Self { context, wanted, now_us, .. } = *self;
         let row = &entry.row;
-        let Label { version, lang, name } = detail.label.map(|label| *label).unwrap_or_default();
+        let label = detail.label.as_deref();
         let seconds = |us| uptime(Duration::from_micros(us));
-        let account = self.account_name(row.account);
+        let account = context.account_name(row.account);
         // As the official server has it.
         let is_bare = row.account == GLOBAL_ACCOUNT && entry.stop_us().is_some();
-        let (mut subscriptions_list, mut subscriptions_list_detail) = (Vec::new(), Vec::new());
-        match wanted.subs {
-            Subs::No => {}
-            Subs::Subjects => subscriptions_list.extend(detail.subs.iter().map(|sub| text(sub.subject()))),
-            Subs::Detail => subscriptions_list_detail.extend(detail.subs.iter().map(Subscription::new)),
-        }
+        let subs = |kind| {
+            let is_shown = wanted.subs == kind && detail.subs.iter().any(|subs| !subs.is_empty());
+            is_shown.then_some(&*detail.subs)
+        };
         Connection {
             cid: row.cid,
             kind: "Client",
             r#type: "nats",
             ip: row.peer.ip().to_string(),
             port: row.peer.port(),
-            start: self.date_of(row.opened_us),
-            last_activity: self.date_of(row.active_at * 1000),
-            stop: entry.stop_us().map(|us| self.date_of(us)),
+            start: context.date_of(row.opened_us),
+            last_activity: context.date_of(row.active_at * 1000),
+            stop: entry.stop_us().map(|us| context.date_of(us)),
             reason: entry.reason(),
             rtt: go_micros(row.round_trip_us.into()),
             uptime: seconds(entry.uptime_us(now_us)),
@@ -442,16 +484,16 @@ impl Context {
             out_bytes: row.traffic.out_bytes,
             stalls: row.stalls,
             subscriptions: row.subs,
-            name,
-            lang,
-            version,
+            name: label.map_or("", |label| &label.name),
+            lang: label.map_or("", |label| &label.lang),
+            version: label.map_or("", |label| &label.version),
             tls_version: row.tls.map(|(version, _)| version),
             tls_cipher_suite: row.tls.map(|(_, cipher)| cipher),
             authorized_user: user_name(row).filter(|_| wanted.auth),
-            account: (wanted.auth && row.account != GLOBAL_ACCOUNT).then(|| account.to_owned()),
-            subscriptions_list,
-            subscriptions_list_detail,
-            name_tag: (wanted.auth && !is_bare).then(|| account.to_owned()),
+            account: (wanted.auth && row.account != GLOBAL_ACCOUNT).then_some(account),
+            subscriptions_list: subs(Subs::Subjects),
+            subscriptions_list_detail: subs(Subs::Detail),
+            name_tag: (wanted.auth && !is_bare).then_some(account),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Answer, Context, Sums};
 use crate::broker::NATS_VERSION;
+use crate::broker::routes::RouteRow;
 use crate::monitor::reply::Reply;
 use crate::sys::usage;
 use std::fmt::{Display, Write};
@@ -66,6 +67,8 @@ impl Context {
         let mut series = Series { text: String::new(), open_metrics };
         self.identity(&mut series);
         self.load(&mut series);
+        let cluster = self.cluster();
+        routes(&mut series, &cluster.unwrap_or_default().routes);
         self.flow(&mut series, &sums);
         self.loops(&mut series, &sums);
         self.limits(&mut series);
@@ -101,13 +104,14 @@ impl Context {
         let shared = &self.subject.shared;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         series.one(Kind::Gauge, "memory_bytes", "Resident memory of the process", usage::resident_bytes());
+        let used = shared.budget.used();
+        series.one(Kind::Gauge, "memory_counted_bytes", "Memory in use as counted against max_memory", used);
         series.one(Kind::Counter, "cpu_seconds", "Processor time used", seconds(usage::processor_time()));
         series.one(Kind::Gauge, "cores", "Processors of the machine", cores);
         series.one(Kind::Gauge, "workers", "Threads that serve clients", self.workers.count());
         series.one(Kind::Gauge, "connections", "Open client connections", shared.connections());
         series.one(Kind::Counter, "accepted_connections", "Client connections accepted", shared.connections_total());
         series.one(Kind::Gauge, "subscriptions", "Subscriptions", self.subscriptions());
-        series.one(Kind::Gauge, "routes", "Connections to other servers of the cluster", 0);
         series.one(Kind::Gauge, "leafnodes", "Connections of leaf nodes", 0);
         series.many(Kind::Counter, "http_requests", "Monitoring requests", "path", &self.hits);
     }
@@ -125,6 +129,8 @@ impl Context {
         series.many(Kind::Counter, "stale_connections", help, "kind", clients(counts.stale_connections));
         let help = "Times that a subscriber held a publisher back";
         series.one(Kind::Counter, "stalls", help, counts.stalls);
+        let help = "Subscriptions refused because there was too little memory";
+        series.one(Kind::Counter, "refused_subscriptions", help, counts.refused_subs);
         let help = "Messages not given to a subscriber that was too far behind";
         series.one(Kind::Counter, "refused_messages", help, counts.refused);
         let connections = counts.cuts.iter().map(|(reason, cut)| (reason, cut.connections));
@@ -160,10 +166,31 @@ impl Context {
         limit("max_payload_bytes", "Largest payload", &options.max_payload);
         limit("max_pending_bytes", "Most output that may wait for one client", &options.max_pending);
         limit("max_control_line_bytes", "Longest line of one operation", &options.max_control_line);
+        let most = self.subject.shared.budget.most();
+        if most < usize::MAX {
+            limit("max_memory_bytes", "Most memory in use", &most);
+        }
         limit("write_deadline_seconds", "Time for a write without progress", &seconds(options.write_deadline));
         limit("ping_interval_seconds", "Time between PINGs to a silent client", &seconds(options.ping_interval));
         limit("ping_max", "PINGs that may go unanswered", &options.ping_max);
     }
+}
+
+/// The other servers of the cluster, by name.
+fn routes(series: &mut Series, routes: &[RouteRow]) {
+    series.one(Kind::Gauge, "routes", "Connections to other servers of the cluster", routes.len());
+    let mut each = |kind, name, help, value: fn(&RouteRow) -> u64| {
+        if !routes.is_empty() {
+            series.many(kind, name, help, "peer", routes.iter().map(|route| (&route.name, value(route))));
+        }
+    };
+    each(Kind::Counter, "route_in_messages", "Messages from a peer", |route| route.row.traffic.in_messages);
+    each(Kind::Counter, "route_in_bytes", "Their headers and payloads", |route| route.row.traffic.in_bytes);
+    each(Kind::Counter, "route_out_messages", "Messages to a peer", |route| route.row.traffic.out_messages);
+    each(Kind::Counter, "route_out_bytes", "Their headers and payloads", |route| route.row.traffic.out_bytes);
+    each(Kind::Counter, "route_dropped_messages", "Messages for a peer that was too far behind", |route| route.dropped);
+    each(Kind::Gauge, "route_pending_bytes", "Output that waits for a peer", |route| route.row.pending as u64);
+    each(Kind::Gauge, "route_subscriptions", "Subscriptions of a peer", |route| route.interest as u64);
 }
 
 fn seconds(time: Duration) -> f64 {

@@ -6,6 +6,7 @@ mod health;
 mod metrics;
 mod others;
 mod page;
+mod routez;
 mod subsz;
 mod system;
 mod varz;
@@ -17,6 +18,7 @@ use super::query::Query;
 use super::reply::Reply;
 use super::{Force, Orders, Subject};
 use crate::broker::report::{Piece, Question, Totals};
+use crate::broker::routes::{ClusterReport, ROUTE_WORKER};
 use crate::broker::{Counts, Records, Traffic};
 use crate::interest::AccountId;
 use crate::reactor::Turns;
@@ -133,6 +135,18 @@ impl Context {
         sums
     }
 
+    /// Asks for the cluster; none if there is no cluster.
+    fn cluster(&mut self) -> Option<ClusterReport> {
+        self.subject.options.cluster.listen()?;
+        let mut report = None;
+        self.workers.ask(usize::from(ROUTE_WORKER), Question::Cluster, |piece, _| {
+            if let Piece::Cluster(cluster) = piece {
+                report = Some(*cluster);
+            }
+        });
+        Some(report.unwrap_or_default())
+    }
+
     /// All records of closed connections that are still kept.
     fn closed(&mut self) -> &Records {
         let closed = &self.subject.shared.closed;
@@ -166,6 +180,8 @@ impl Sums {
         self.counts.stale_connections += counts.stale_connections;
         self.counts.stalls += counts.stalls;
         self.counts.refused += counts.refused;
+        self.counts.route_traffic += counts.route_traffic;
+        self.counts.refused_subs += counts.refused_subs;
         for (reason, cut) in counts.cuts {
             let all = self.counts.cuts.entry(reason).or_default();
             all.connections += cut.connections;
@@ -236,9 +252,4 @@ struct Nothing {}
 
 fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
     *number == N::default()
-}
-
-/// Text of a peer; what is no UTF-8 becomes replacement characters.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

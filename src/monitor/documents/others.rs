@@ -5,15 +5,6 @@ use crate::monitor::query::Query;
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
-struct Routez {
-    server_id: String,
-    server_name: String,
-    now: String,
-    num_routes: usize,
-    routes: [Nothing; 0],
-}
-
-#[derive(Debug, Serialize)]
 struct Leafz {
     server_id: String,
     now: String,
@@ -63,15 +54,6 @@ struct JetstreamConfig {
 }
 
 impl Context {
-    pub(super) fn routez(&mut self, query: &Query) -> Answer {
-        if query.text("subs") != "detail" {
-            query.switch("subs")?;
-        }
-        let server_name = self.subject.shared.identity.name.clone();
-        let (server_id, now) = (self.server_id(), self.timestamp());
-        Ok(pretty(&Routez { server_id, server_name, now, num_routes: 0, routes: [] }))
-    }
-
     pub(super) fn leafz(&mut self, query: &Query) -> Answer {
         query.switch("subs")?;
         Ok(pretty(&Leafz { server_id: self.server_id(), now: self.timestamp(), leafnodes: 0, leafs: [] }))

@@ -2,7 +2,7 @@
 
 use super::connz::{self, Subscription};
 use super::{Answer, Context, number, pretty};
-use crate::broker::report::{Piece, Question};
+use crate::broker::report::{Piece, Question, SubRows};
 use crate::interest::AccountId;
 use crate::interest::cache::Figures;
 use crate::monitor::query::Query;
@@ -25,7 +25,7 @@ pub(super) struct Stats {
 }
 
 #[derive(Debug, Serialize)]
-struct Subsz {
+struct Subsz<'a> {
     server_id: String,
     now: String,
     #[serde(flatten)]
@@ -34,7 +34,7 @@ struct Subsz {
     offset: usize,
     limit: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    subscriptions_list: Vec<Subscription>,
+    subscriptions_list: Vec<Subscription<'a>>,
 }
 
 impl Context {
@@ -50,11 +50,16 @@ impl Context {
             name => self.account_by_name(name).map(Some),
         };
         let stats = account.map_or_else(Stats::default, |account| self.stats(account));
-        let (mut total, mut subscriptions_list) = (0, Vec::new());
+        let (mut total, mut rows) = (0, Vec::new());
         if let (true, Some(account)) = (subs, account) {
             let test = (!test.is_empty()).then(|| test.as_bytes().to_vec());
-            (total, subscriptions_list) = self.subscriptions_list(account, test, offset, limit);
+            (total, rows) = self.subscriptions_list(account, test, offset, limit);
         }
+        let shown = rows.iter().flat_map(SubRows::iter).map(|row| {
+            let account = self.account_name(row.account);
+            Subscription::new(&row).of_account(account)
+        });
+        let subscriptions_list = shown.collect();
         let (server_id, now) = (self.server_id(), self.timestamp());
         Ok(pretty(&Subsz { server_id, now, stats, total, offset, limit, subscriptions_list }))
     }
@@ -101,23 +106,20 @@ impl Context {
         test: Option<Vec<u8>>,
         offset: usize,
         limit: usize,
-    ) -> (usize, Vec<Subscription>) {
-        let (mut total, mut rows) = (0, Vec::new());
+    ) -> (usize, Vec<SubRows>) {
+        let (mut total, mut shown, mut rows) = (0, 0, Vec::new());
         for worker in 0..self.workers.count() {
             // What the workers before it had decides where the page begins here.
-            let (skip, take) = (offset.saturating_sub(total), limit - rows.len());
+            let (skip, take) = (offset.saturating_sub(total), limit - shown);
             let question = Question::Subscriptions { account, test: test.clone(), skip, take };
             self.workers.ask(worker, question, |piece, _| {
                 if let Piece::Subscriptions(found, more) = piece {
                     total += found;
-                    rows.extend(more);
+                    shown += more.len();
+                    rows.push(more);
                 }
             });
         }
-        let shown = rows.iter().map(|row| {
-            let account = self.account_name(row.account);
-            Subscription::new(row).of_account(account)
-        });
-        (total, shown.collect())
+        (total, rows)
     }
 }

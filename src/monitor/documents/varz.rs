@@ -1,10 +1,13 @@
 //! `/varz`: the server as a whole.
 
 use super::{Answer, Context, Nothing, is_zero, number, pretty};
-use crate::broker::NATS_VERSION;
+use crate::broker::routes::ClusterReport;
+use crate::broker::{NATS_VERSION, Reason};
+use crate::config::ClusterOptions;
 use crate::config::authorization::Authorization;
 use crate::config::tls::TIMEOUT;
 use crate::monitor::format::{timestamp, uptime};
+use crate::reactor::host_port;
 use crate::sys::usage;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -40,7 +43,7 @@ struct Varz<'a> {
     max_control_line: usize,
     max_payload: usize,
     max_pending: usize,
-    cluster: Nothing,
+    cluster: Cluster<'a>,
     gateway: Nothing,
     leaf: Nothing,
     mqtt: Nothing,
@@ -55,6 +58,7 @@ struct Varz<'a> {
     now: String,
     uptime: String,
     mem: u64,
+    memory: Memory,
     cores: usize,
     gomaxprocs: usize,
     #[serde(serialize_with = "number")]
@@ -89,6 +93,59 @@ struct Varz<'a> {
     stale_connection_stats: Kinds,
 }
 
+/// The server's part of the cluster; empty without one.
+#[derive(Debug, Default, Serialize)]
+struct Cluster<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    addr: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    cluster_port: u16,
+    #[serde(skip_serializing_if = "is_zero", serialize_with = "number")]
+    auth_timeout: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    urls: Vec<String>,
+    #[serde(skip_serializing_if = "is_zero", serialize_with = "number")]
+    tls_timeout: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    tls_required: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    tls_verify: bool,
+}
+
+impl<'a> Cluster<'a> {
+    fn new(options: &'a ClusterOptions, report: &'a ClusterReport) -> Self {
+        let tls = options.tls.as_ref();
+        Self {
+            name: &report.name,
+            addr: options.listen().map_or("", |(host, _)| host),
+            cluster_port: report.port,
+            auth_timeout: options.auth_timeout().as_secs_f64(),
+            urls: options.routes.iter().map(|route| host_port(&route.host, route.port)).collect(),
+            tls_timeout: tls.map_or(TIMEOUT, |tls| tls.timeout).as_secs_f64(),
+            tls_required: tls.is_some(),
+            tls_verify: tls.is_some(),
+        }
+    }
+}
+
+/// The byte budget, and what it has cost clients.
+#[derive(Debug, Serialize)]
+struct Memory {
+    /// Bytes that may be in use; absent if there is no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<usize>,
+    /// Bytes in use that are counted against it.
+    counted: usize,
+    /// Connections closed because they held most when it was exceeded.
+    closed_connections: u64,
+    /// Connections refused because too little was left.
+    refused_connections: u64,
+    /// Subscriptions refused for the same.
+    refused_subscriptions: u64,
+}
+
 /// A count by the kind of connection.
 #[derive(Debug, Default, Serialize)]
 struct Kinds {
@@ -101,6 +158,7 @@ struct Kinds {
 impl Context {
     pub(super) fn varz(&mut self) -> Answer {
         let sums = self.sums();
+        let cluster = self.cluster();
         let (traffic, counts) = (sums.traffic(), &sums.counts);
         let (now_us, now) = self.now();
         let cpu = self.processor.percent(Instant::now());
@@ -111,6 +169,8 @@ impl Context {
         let port = |scheme| self.place.filter(|place| place.scheme == scheme).map_or(0, |place| place.address.port());
         let start = timestamp(self.subject.clock.date(0));
         let subscriptions = self.subscriptions();
+        let routes = cluster.as_ref().map_or(0, |cluster| cluster.routes.len());
+        let through = &counts.route_traffic;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Ok(pretty(&Varz {
             server_id: &shared.identity.id,
@@ -135,7 +195,7 @@ impl Context {
             max_control_line: options.max_control_line,
             max_payload: options.max_payload,
             max_pending: options.max_pending,
-            cluster: Nothing {},
+            cluster: cluster.as_ref().map(|report| Cluster::new(&options.cluster, report)).unwrap_or_default(),
             gateway: Nothing {},
             leaf: Nothing {},
             mqtt: Nothing {},
@@ -148,20 +208,27 @@ impl Context {
             now: timestamp(now),
             uptime: uptime(Duration::from_micros(now_us)),
             mem: usage::resident_bytes(),
+            memory: Memory {
+                max: Some(shared.budget.most()).filter(|most| *most < usize::MAX),
+                counted: shared.budget.used(),
+                closed_connections: counts.closed(Reason::MaximumMemoryExceeded),
+                refused_connections: counts.closed(Reason::MemoryShort),
+                refused_subscriptions: counts.refused_subs,
+            },
             cores,
             gomaxprocs: self.workers.count(),
             cpu,
             connections: shared.connections(),
             total_connections: shared.connections_total(),
-            routes: 0,
-            remotes: 0,
+            routes,
+            remotes: routes,
             leafnodes: 0,
-            in_msgs: traffic.in_messages,
-            in_bytes: traffic.in_bytes,
+            in_msgs: traffic.in_messages + through.in_messages,
+            in_bytes: traffic.in_bytes + through.in_bytes,
             in_client_msgs: traffic.in_messages,
             in_client_bytes: traffic.in_bytes,
-            out_msgs: traffic.out_messages,
-            out_bytes: traffic.out_bytes,
+            out_msgs: traffic.out_messages + through.out_messages,
+            out_bytes: traffic.out_bytes + through.out_bytes,
             out_client_msgs: traffic.out_messages,
             out_client_bytes: traffic.out_bytes,
             slow_consumers: counts.slow_consumers,
