@@ -21,9 +21,7 @@ use crate::log::{Log, Quoted};
 use crate::memory::{Budget, Pressure};
 #[cfg(feature = "monitoring")]
 use crate::monitor;
-use crate::reactor::{
-    Clock, Desk, Helper, Letter, Listener, Mailbox, RouteDoor, Worker, host_port, listen, prepare,
-};
+use crate::reactor::{Clock, Desk, Helper, Letter, Listener, Mailbox, RouteDoor, Worker, host_port, listen, prepare};
 use crate::sys;
 use crate::wire::nkey;
 use certificates::{Tls, Watch};

@@ -86,7 +86,9 @@ impl Answers {
         for _ in 0..2 {
             let Some(first) = self.order.pop_front() else { break };
             match self.waiting.get(&first) {
-                Some(old) if self.waiting.len() < WAITING_MAX && old.is_live(now, &is_open) => self.order.push_back(first),
+                Some(old) if self.waiting.len() < WAITING_MAX && old.is_live(now, &is_open) => {
+                    self.order.push_back(first)
+                }
                 Some(_) => _ = self.waiting.remove(&first),
                 None => {}
             }

@@ -27,12 +27,20 @@ const SERVICES_MAX: u8 = 32;
 impl Broker {
     /// Delivers a message of which the cache has at `place` what becomes of it. True if anyone got it.
     #[inline(never)]
-    pub(super) fn publish_linked(&mut self, from: Publisher, account: AccountId, message: &Message, place: u32) -> bool {
+    pub(super) fn publish_linked(
+        &mut self,
+        from: Publisher,
+        account: AccountId,
+        message: &Message,
+        place: u32,
+    ) -> bool {
         let Some(linked) = self.cache.matched(place).linked().map(Arc::clone) else { return false };
         if linked.legs.is_empty() {
             // Mapped, and not by the session of the client that published it.
             return match linked.choose(self.random.below(100) as u8) {
-                Some(subject) => self.publish_in(from, View::Mapped.of(account), &Message { subject, ..*message }, None),
+                Some(subject) => {
+                    self.publish_in(from, View::Mapped.of(account), &Message { subject, ..*message }, None)
+                }
                 None => false,
             };
         }
@@ -40,7 +48,13 @@ impl Broker {
     }
 
     /// Delivers a message in an account that it comes to by the server's doing. True if anyone got it.
-    pub(super) fn publish_in(&mut self, from: Publisher, account: AccountId, message: &Message, journey: Option<Journey>) -> bool {
+    pub(super) fn publish_in(
+        &mut self,
+        from: Publisher,
+        account: AccountId,
+        message: &Message,
+        journey: Option<Journey>,
+    ) -> bool {
         let place = self.cache.place(&self.shared.interest, account, message.subject, u32::MAX);
         self.local.charge(self.cache.take_cost());
         let Self { cache, local, random, .. } = self;
@@ -137,8 +151,7 @@ impl Broker {
         let mut tail = Vec::with_capacity(message.tail.len() + info.len() + 64);
         let header_bytes = message::write_request(message, &reply, &info, &mut tail);
         let total_bytes = message.total_bytes - message.header_bytes + header_bytes;
-        let request =
-            Message { tail: &tail, reply_bytes: reply.len() as u32, header_bytes, total_bytes, ..*message };
+        let request = Message { tail: &tail, reply_bytes: reply.len() as u32, header_bytes, total_bytes, ..*message };
         let view = View::Served.of(service.exporter);
         let is_asked = self.publish_in(from, view, &request, Some(Journey { from: origin, left }));
         if !is_asked && !reply.is_empty() {

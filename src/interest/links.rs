@@ -243,7 +243,13 @@ impl Interest {
     /// If more becomes of the message than that subscriptions of the account get it, that is put into `out`. Returns what
     /// the search cost then.
     #[inline(never)]
-    pub(super) fn find_linked(&self, account: AccountId, subject: &[u8], worker: u8, out: &mut Matched) -> Option<usize> {
+    pub(super) fn find_linked(
+        &self,
+        account: AccountId,
+        subject: &[u8],
+        worker: u8,
+        out: &mut Matched,
+    ) -> Option<usize> {
         let view = View::from(account);
         let links = self.account(account).links();
         let asks_server = self.answers.load(Ordering::Acquire) && subject.starts_with(SERVER_REQUEST);
@@ -301,7 +307,8 @@ fn groups_of(legs: &mut [Leg]) -> Vec<LinkedGroup> {
             }
         }
     }
-    let has_several = |group: &LinkedGroup| group.members.first().map(|one| one.0) != group.members.last().map(|one| one.0);
+    let has_several =
+        |group: &LinkedGroup| group.members.first().map(|one| one.0) != group.members.last().map(|one| one.0);
     groups.retain(has_several);
     let names: Vec<&[u8]> = groups.iter().map(|group| &*group.name).collect();
     if !names.is_empty() {

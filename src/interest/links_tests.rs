@@ -22,8 +22,10 @@ struct Import {
     exporter: usize,
     source: String,
     destination: String,
-    made: fn(&str) -> String,
+    made: Made,
 }
+
+type Made = fn(&str) -> String;
 
 fn same(subject: &str) -> String {
     subject.to_owned()
@@ -39,7 +41,7 @@ fn swapped(subject: &str) -> String {
 }
 
 fn any_import(dice: &mut Dice) -> Import {
-    let kinds: [(&str, &str, fn(&str) -> String); 6] = [
+    let kinds: [(&str, &str, Made); 6] = [
         (">", ">", same),
         (">", "p.>", with_prefix),
         ("a", "a", same),

@@ -110,7 +110,9 @@ fn is_meant(context: &Context, asked: &Map<String, Value>) -> bool {
     let identity = &context.subject.shared.identity;
     let tags = &context.subject.options.server_tags;
     let has_tags = asked.get("tags").and_then(Value::as_array).is_none_or(|wanted| {
-        wanted.iter().all(|tag| tag.as_str().is_some_and(|tag| tags.iter().any(|known| known.eq_ignore_ascii_case(tag))))
+        wanted
+            .iter()
+            .all(|tag| tag.as_str().is_some_and(|tag| tags.iter().any(|known| known.eq_ignore_ascii_case(tag))))
     });
     fits(text("server_name"), &identity.name)
         && fits(text("host"), &identity.host)
@@ -121,7 +123,8 @@ fn is_meant(context: &Context, asked: &Map<String, Value>) -> bool {
 
 /// The options in a request as the query of a page. What it is about is said by its subject, whatever the options say.
 fn query(path: &str, of: Option<&str>, asked: &Map<String, Value>) -> Query {
-    let mut pairs: Vec<(String, String)> = of.map(|account| ("acc".to_owned(), account.to_owned())).into_iter().collect();
+    let mut pairs: Vec<(String, String)> =
+        of.map(|account| ("acc".to_owned(), account.to_owned())).into_iter().collect();
     let mut add = |name: &str, value: &str| pairs.push((name.to_owned(), value.to_owned()));
     for (name, value) in asked {
         let text = match value {
@@ -177,9 +180,13 @@ mod tests {
     #[test]
     fn options_become_queries_and_cannot_change_whom_it_is_about() {
         let asked = |json: &str| serde_json::from_str::<Map<String, Value>>(json).unwrap();
-        let query = query("/connz", Some("A"), &asked(
-            r#"{"acc":"B","account":"C","state":1,"limit":5,"auth":true,"subscriptions":true,"subscriptions_detail":true}"#,
-        ));
+        let query = query(
+            "/connz",
+            Some("A"),
+            &asked(
+                r#"{"acc":"B","account":"C","state":1,"limit":5,"auth":true,"subscriptions":true,"subscriptions_detail":true}"#,
+            ),
+        );
         for (name, value) in [("acc", "A"), ("state", "closed"), ("limit", "5"), ("auth", "true"), ("subs", "detail")] {
             assert_eq!(query.text(name), value, "{name}");
         }

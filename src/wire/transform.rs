@@ -178,9 +178,7 @@ pub fn pattern(subject: &str) -> Result<(String, Vec<usize>), String> {
 pub fn renumbered(destination: &str, numbers: &[usize]) -> Option<String> {
     let token = |token: &str| match word(token).ok()? {
         Word::Text => Some(token.to_owned()),
-        Word::Wildcard(number) => {
-            numbers.iter().position(|known| *known == number).map(|at| format!("${}", at + 1))
-        }
+        Word::Wildcard(number) => numbers.iter().position(|known| *known == number).map(|at| format!("${}", at + 1)),
     };
     Some(destination.split('.').map(token).collect::<Option<Vec<_>>>()?.join("."))
 }

@@ -19,7 +19,7 @@ impl Shared {
             name: &self.identity.name,
             host: &self.identity.host,
             id: &self.identity.id,
-            cluster: None,
+            cluster: options.cluster.listen().and(options.cluster.name.as_deref()),
             ver: NATS_VERSION,
             tags: &options.server_tags,
             jetstream: false,

@@ -94,7 +94,8 @@ enum Question<'a> {
 
 /// What a subject asks the server with this id; more may be asked in the system account.
 fn question<'a>(subject: &'a [u8], server_id: &str, is_system: bool) -> Option<Question<'a>> {
-    let kind = |table: &[(&[u8], Kind)], name: &[u8]| table.iter().find(|(known, _)| *known == name).map(|known| known.1);
+    let kind =
+        |table: &[(&[u8], Kind)], name: &[u8]| table.iter().find(|(known, _)| *known == name).map(|known| known.1);
     let tokens: Vec<&[u8]> = subject.strip_prefix(SERVER_REQUEST)?.splitn(4, |byte| *byte == b'.').collect();
     match (tokens.as_slice(), is_system) {
         ([b"USER", b"INFO"], _) => Some(Question::User),

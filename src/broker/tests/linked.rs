@@ -3,6 +3,7 @@
 use super::login::world;
 use super::world::World;
 use crate::broker::system::{Answer, Kind};
+use std::sync::Arc;
 use std::time::Duration;
 
 const ACCOUNTS: &str = "accounts {
@@ -54,7 +55,8 @@ fn one_member_of_a_group_in_two_accounts_gets_a_message() {
         world.say(i, "SUB p.s.a g 1\r\n");
         world.say(e, "SUB s.a g 1\r\n");
         world.say(e, &"PUB s.a 0\r\n\r\n".repeat(100));
-        let (own, other) = (world.hear(e).matches("MSG s.a 1 0").count(), world.hear(i).matches("MSG p.s.a 1 0").count());
+        let (own, other) =
+            (world.hear(e).matches("MSG s.a 1 0").count(), world.hear(i).matches("MSG p.s.a 1 0").count());
         assert_eq!(own + other, 100);
         assert!(own > 20 && other > 20, "{own} {other}");
     }
@@ -68,7 +70,10 @@ fn a_request_is_answered_from_another_account_once() {
         world.say(e, "SUB q.* 1\r\n");
         world.say(i, "SUB r 1\r\nPUB q.a r 2\r\nhi\r\n");
         let heard = world.hear(e);
-        assert!(heard.contains("\r\nNats-Request-Info: {\"acc\":\"I\"") && heard.ends_with("\r\n\r\nhi\r\n"), "{heard}");
+        assert!(
+            heard.contains("\r\nNats-Request-Info: {\"acc\":\"I\"") && heard.ends_with("\r\n\r\nhi\r\n"),
+            "{heard}"
+        );
         let reply = reply_of(&heard);
         world.say(e, &format!("PUB {reply} 3\r\nyes\r\nPUB {reply} 2\r\nno\r\n"));
         assert_eq!((world.hear(i), world.hear(e)), ("MSG r 1 3\r\nyes\r\n".to_owned(), String::new()));
@@ -149,6 +154,26 @@ fn answers_are_granted_like_other_replies() {
 }
 
 #[test]
+fn a_reload_changes_what_is_imported_and_mapped() {
+    let mut world = world(ACCOUNTS);
+    let (e, i) = (user(&mut world, 0, "e"), user(&mut world, 1, "i"));
+    world.say(i, "SUB > 1\r\n");
+    world.say(e, "SUB q.* 1\r\nPUB s.a 0\r\n\r\n");
+    assert_eq!(world.hear(i), "MSG p.s.a 1 0\r\n\r\n");
+    let text = "accounts { E { users: [{user: e}], exports: [{service: 'q.*'}], mappings { 's.*': 'q.$1' } }
+        I { users: [{user: i}], imports: [{service: {account: E, subject: 'q.*'}, to: 'new.*'}] } }
+        system_account: S";
+    let options = Arc::new(super::login::options(text));
+    for worker in 0..2 {
+        world.order(worker, |broker| broker.adopt(Arc::clone(&options)));
+    }
+    world.say(e, "PUB s.a 0\r\n\r\n");
+    assert_eq!((world.hear(i), world.hear(e)), (String::new(), "MSG q.a 1 0\r\n\r\n".to_owned()));
+    world.say(i, "PUB q.a 0\r\n\r\nPUB new.b 0\r\n\r\n");
+    assert!(world.hear(e).starts_with("HMSG q.b 1 "));
+}
+
+#[test]
 fn a_client_is_told_who_it_is() {
     let mut world = world(ACCOUNTS);
     let e = user(&mut world, 1, "mute");
@@ -188,15 +213,22 @@ fn the_system_account_hears_of_comings_and_goings() {
     for (listener, client) in PLACES {
         let mut world = world(ACCOUNTS);
         let s = user(&mut world, listener, "s");
-        world.say(s, "SUB $SYS.ACCOUNT.*.CONNECT 1\r\nSUB $SYS.ACCOUNT.I.DISCONNECT 2\r\nSUB $SYS.SERVER.*.CLIENT.> 3\r\n");
+        world.say(
+            s,
+            "SUB $SYS.ACCOUNT.*.CONNECT 1\r\nSUB $SYS.ACCOUNT.I.DISCONNECT 2\r\nSUB $SYS.SERVER.*.CLIENT.> 3\r\n",
+        );
         let i = user(&mut world, client, "i");
         let heard = world.hear(s);
-        assert!(heard.starts_with("MSG $SYS.ACCOUNT.I.CONNECT 1 ") && heard.contains("\"acc\":\"I\",\"user\":\"i\""), "{heard}");
+        assert!(
+            heard.starts_with("MSG $SYS.ACCOUNT.I.CONNECT 1 ") && heard.contains("\"acc\":\"I\",\"user\":\"i\""),
+            "{heard}"
+        );
         world.say(i, "PUB x 3\r\nabc\r\n");
         world.end(i);
         let heard = world.hear(s);
         assert!(heard.starts_with("MSG $SYS.ACCOUNT.I.DISCONNECT 2 "), "{heard}");
-        let end = "\"sent\":{\"msgs\":1,\"bytes\":3},\"received\":{\"msgs\":0,\"bytes\":0},\"reason\":\"Client Closed\"}\r\n";
+        let end =
+            "\"sent\":{\"msgs\":1,\"bytes\":3},\"received\":{\"msgs\":0,\"bytes\":0},\"reason\":\"Client Closed\"}\r\n";
         assert!(heard.ends_with(end), "{heard}");
         let bad = world.accept(client);
         world.say(bad, "CONNECT {\"user\":\"nobody\"}\r\n");

@@ -248,7 +248,10 @@ fn accounts_that_make_no_sense_are_refused() {
         ("accounts { $G {} }", &["c.conf:1:12: \"$G\" is a Reserved Account"]),
         ("accounts { 'a b' {} }", &["c.conf:1:12: the name of an account cannot be empty or have blanks"]),
         ("accounts { A: 1 }", &["c.conf:1:12: expected a map, got an integer"]),
-        ("accounts { A { exports: [], Imports: [], mappings: {}, zork: 1 } }", &["c.conf:1:56: unknown field \"zork\""]),
+        (
+            "accounts { A { exports: [], Imports: [], mappings: {}, zork: 1 } }",
+            &["c.conf:1:56: unknown field \"zork\""],
+        ),
         (&format!("{user}\nauthorization {{ token: t }}"), &["c.conf:1:1: Can not have a token and accounts"]),
         (
             &format!("{user}\nauthorization {{ user: u, pass: p }}"),

@@ -92,17 +92,16 @@ fn imports_have_their_wildcards_numbered() {
         is_shared,
         answers,
     };
-    let expected = [
-        service("z.*.*", "q.$2.$1", true),
-        service("q.x.*", "q.x.$1", false),
-        service("y.*.*", "q.$2.$1", false),
-    ];
+    let expected =
+        [service("z.*.*", "q.$2.$1", true), service("q.x.*", "q.x.$1", false), service("y.*.*", "q.$2.$1", false)];
     assert_eq!(account.services, expected);
 }
 
 #[test]
 fn exports_and_imports_that_make_no_sense_are_refused() {
-    let pair = |exports: &str, imports: &str| format!("accounts {{ A {{ exports: [{exports}] }}, B {{ imports: [{imports}] }} }}");
+    let pair = |exports: &str, imports: &str| {
+        format!("accounts {{ A {{ exports: [{exports}] }}, B {{ imports: [{imports}] }} }}")
+    };
     let both = |text: &str| text.to_owned();
     for (text, expected) in [
         (both("accounts { A { exports: {stream: a} } }"), "Exports should be an array, got a map"),
@@ -154,7 +153,10 @@ fn exports_and_imports_that_make_no_sense_are_refused() {
             "Error adding service import \"s..x\": sublist: invalid subject",
         ),
         (
-            pair("{service: a}", "{service: {account: A, subject: a}, to: b}, {service: {account: A, subject: a}, to: b}"),
+            pair(
+                "{service: a}",
+                "{service: {account: A, subject: a}, to: b}, {service: {account: A, subject: a}, to: b}",
+            ),
             "Duplicate service import subject \"b\", previously used in import for account \"A\", subject \"a\"",
         ),
         (
@@ -180,7 +182,9 @@ fn imports_that_lead_back_are_refused_and_others_are_not() {
     for kind in ["stream", "service"] {
         let told = errors(&ring(kind, "c.x"));
         assert_eq!(told.len(), 3, "{told:?}");
-        assert!(told.iter().all(|line| line.contains(&format!("Error adding {kind} import")) && line.ends_with("import forms a cycle")));
+        assert!(told.iter().all(
+            |line| line.contains(&format!("Error adding {kind} import")) && line.ends_with("import forms a cycle")
+        ));
         assert_eq!(errors(&ring(kind, "c.y")), [""; 0]);
     }
     let itself = "accounts { A { exports: [{service: a}], imports: [{service: {account: A, subject: a}, to: ";

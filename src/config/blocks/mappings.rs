@@ -111,7 +111,8 @@ fn read_mapping(entry: &Entry, report: &mut Report) -> Option<Mapping> {
         choices.push(Choice { destination: itself.clone(), weight: WHOLE - total as u8 });
     }
     let choices = choices.into_iter();
-    let choices = choices.map(|choice| if choice.destination == *source { itself_with(&itself, choice) } else { choice });
+    let choices =
+        choices.map(|choice| if choice.destination == *source { itself_with(&itself, choice) } else { choice });
     Some(Mapping { source: source.clone(), choices: choices.collect() })
 }
 

@@ -71,9 +71,10 @@ impl Context {
         self.subject.shared.server_info(&self.subject.options, now_us)
     }
 
-    /// The name of the cluster; empty without one.
+    /// The configured name of the cluster; empty without one.
     pub fn cluster_name(&self) -> &str {
-        ""
+        let cluster = &self.subject.options.cluster;
+        cluster.listen().and(cluster.name.as_deref()).unwrap_or_default()
     }
 
     /// Whether there is such an account.
