@@ -2,10 +2,11 @@
 //! the same one; looking one up takes no lock.
 
 use super::index::Index;
+use super::links::{Links, base};
 use super::{Account, AccountId, GLOBAL_ACCOUNT, SubjectHash};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// Accounts at most: each chunk has twice the room of the one before.
 const CHUNKS: usize = 16;
@@ -33,10 +34,10 @@ impl Accounts {
         }
     }
 
-    /// The account with this number.
+    /// The account with this number, whatever view of it is meant.
     #[inline]
     pub fn get(&self, id: AccountId) -> &Account {
-        let (chunk, at) = place(id);
+        let (chunk, at) = place(base(id));
         let account = self.chunks.get(chunk).and_then(OnceLock::get).and_then(|chunk| chunk.get(at)?.get());
         account.unwrap_or(&self.global)
     }
@@ -87,8 +88,19 @@ impl Account {
             index: RwLock::new(Index::new(hash.clone())),
             connections: AtomicUsize::new(0),
             log: Mutex::default(),
+            links: RwLock::default(),
             is_listed: AtomicBool::new(false),
         }
+    }
+
+    /// Its mappings and imports, if it has any.
+    pub(super) fn links(&self) -> Option<Arc<Links>> {
+        self.links.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on it has these.
+    pub(super) fn set_links(&self, links: Option<Arc<Links>>) {
+        *self.links.write().unwrap_or_else(PoisonError::into_inner) = links;
     }
 }
 
@@ -109,6 +121,6 @@ mod tests {
             assert_eq!(accounts.number(&format!("a{id}")), Some((id, false)));
             assert_eq!(*accounts.get(id).name, format!("a{id}"));
         }
-        assert_eq!([&*accounts.get(GLOBAL_ACCOUNT).name, &*accounts.get(u32::MAX).name], ["$G", "$G"]);
+        assert_eq!([&*accounts.get(GLOBAL_ACCOUNT).name, &*accounts.get(1 << 29).name], ["$G", "$G"]);
     }
 }
