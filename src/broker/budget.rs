@@ -118,7 +118,7 @@ impl Local {
 
     /// Output and other work after which it is written: with a small budget less than what fits a cache.
     pub(super) fn turn_max(&self) -> usize {
-        TURN_OUTPUT_MAX.min(self.shared.budget.most() / 16 / usize::from(self.workers().max(1)))
+        TURN_OUTPUT_MAX.min(self.shared.budget.most() / 16 / self.workers().max(1))
     }
 
     /// Notes that a subscription was made, with so many bytes of subject.
@@ -223,7 +223,7 @@ impl Broker {
             return false;
         };
         budget.report_largest(self.local.worker, largest);
-        if self.local.workers() != 1 {
+        if self.local.workers() > 1 {
             let now = self.local.now;
             let Some(asked_at) = self.local.holdings.asked_at else {
                 self.local.holdings.asked_at = Some(now);

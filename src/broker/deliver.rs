@@ -315,9 +315,14 @@ impl Local {
         }
     }
 
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> usize {
+        self.batches.len()
+    }
+
     /// Sends a letter to every other worker.
     pub(super) fn tell_others(&mut self, mail: fn() -> Mail) {
-        let others = (0..self.batches.len()).map(|worker| worker as u8).filter(|worker| *worker != self.worker);
+        let others = (0..self.workers()).map(|worker| worker as u8).filter(|worker| *worker != self.worker);
         self.mail.extend(others.map(|worker| (worker, mail())));
     }
 
