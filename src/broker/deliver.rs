@@ -343,7 +343,7 @@ impl Local {
 
     /// Sends a letter to every other worker.
     pub(super) fn tell_others(&mut self, mail: fn() -> Mail) {
-        let others = (0..self.batches.len()).map(|worker| worker as u8).filter(|worker| *worker != self.worker);
+        let others = (0..self.workers()).filter(|worker| *worker != self.worker);
         self.mail.extend(others.map(|worker| (worker, mail())));
     }
 
