@@ -308,6 +308,11 @@ impl Local {
         self.send(key, [&error.line()]);
     }
 
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> u8 {
+        self.batches.len() as u8
+    }
+
     /// Packs a message for another worker.
     pub(super) fn forward(&mut self, worker: u8, entry: &Entry) {
         let batch = &mut self.batches[worker as usize];
@@ -336,14 +341,9 @@ impl Local {
         self.clients.get(key as usize).is_some_and(|client| client.cid == cid && client.is_open())
     }
 
-    /// How many workers there are.
-    pub(super) fn workers(&self) -> usize {
-        self.batches.len()
-    }
-
     /// Sends a letter to every other worker.
     pub(super) fn tell_others(&mut self, mail: fn() -> Mail) {
-        let others = (0..self.workers() as u8).filter(|worker| *worker != self.worker);
+        let others = (0..self.batches.len()).map(|worker| worker as u8).filter(|worker| *worker != self.worker);
         self.mail.extend(others.map(|worker| (worker, mail())));
     }
 

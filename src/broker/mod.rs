@@ -42,7 +42,7 @@ pub use counts::{Counts, Cut};
 pub use deliver::Local;
 pub use mail::Mail;
 pub use reason::Reason;
-pub use security::{Greeting, Secured, Security};
+pub use security::{Greeting, Secured, Security, ShownCertificate};
 
 use crate::cluster::DialId;
 use crate::config::Options;

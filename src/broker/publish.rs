@@ -219,6 +219,16 @@ impl super::Local {
         entry: &Entry,
         anywhere: bool,
     ) -> Chosen {
+        if group.has_routes && !entry.publisher.is_client() {
+            // One after a route would be chosen in its place, too, and so more often than others.
+            let ours = group.members.iter().copied().filter(|member| !member.is_route());
+            let count = ours.clone().count();
+            if count == 0 {
+                return Chosen::Nobody;
+            }
+            let start = random.below(count);
+            return self.choose_from(ours.clone().skip(start).chain(ours.take(start)), group.name, entry, anywhere);
+        }
         if group.has_routes {
             let point = random.below(group.weight as usize) as u32;
             return self.choose_from(group.from(point), group.name, entry, anywhere);

@@ -14,6 +14,7 @@
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
 //! - [`mesh`]: several servers, and routes between them
 //! - [`reload`]: other options while clients are connected
+//! - [`routes`]: routes before they are secured
 //! - [`security`]: what comes before the first operation where there is TLS
 
 mod accounts;
@@ -31,6 +32,7 @@ mod permissions;
 mod recheck;
 mod reload;
 mod report;
+mod routes;
 mod security;
 mod timing;
 mod world;

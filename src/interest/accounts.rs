@@ -57,18 +57,19 @@ impl Accounts {
         (0..self.count() as AccountId).map(|id| (id, self.get(id)))
     }
 
-    /// The number of the account with this name, which is made if it is not there. None if there are too many.
-    pub fn number(&self, name: &str) -> Option<AccountId> {
+    /// The number of the account with this name, which is made if it is not there, and whether it was. None if there are
+    /// too many.
+    pub fn number(&self, name: &str) -> Option<(AccountId, bool)> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&id) = numbers.get(name) {
-            return Some(id);
+            return Some((id, false));
         }
         let id = numbers.len() as AccountId;
         let (chunk, at) = place(id);
         let slots = self.chunks.get(chunk)?.get_or_init(|| (0..1usize << chunk).map(|_| Slot::new()).collect());
         slots.get(at)?.get_or_init(|| Account::new(name, &self.hash));
         numbers.insert(name.to_owned(), id);
-        Some(id)
+        Some((id, true))
     }
 }
 
@@ -110,14 +111,14 @@ mod tests {
     #[test]
     fn numbers_stay_and_are_bounded() {
         let accounts = Accounts::new(SubjectHash::new(7));
-        assert_eq!(accounts.number("$G"), Some(GLOBAL_ACCOUNT));
+        assert_eq!(accounts.number("$G"), Some((GLOBAL_ACCOUNT, false)));
         let count = (1 << CHUNKS) - 1;
         for id in 1..=count {
-            assert_eq!(accounts.number(&format!("a{id}")), Some(id));
+            assert_eq!(accounts.number(&format!("a{id}")), Some((id, true)));
         }
         assert_eq!(accounts.number("one more"), None);
         for id in [1, 2, 3, 4, 7, 8, 1000, count] {
-            assert_eq!(accounts.number(&format!("a{id}")), Some(id));
+            assert_eq!(accounts.number(&format!("a{id}")), Some((id, false)));
             assert_eq!(*accounts.get(id).name, format!("a{id}"));
         }
         assert_eq!([&*accounts.get(GLOBAL_ACCOUNT).name, &*accounts.get(1 << 29).name], ["$G", "$G"]);

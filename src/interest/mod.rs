@@ -161,7 +161,12 @@ impl Interest {
 
     /// The number of the account with this name, which is made if it is not there. None if there are too many.
     pub fn account_number(&self, name: &str) -> Option<AccountId> {
-        self.accounts.number(name)
+        let (id, is_new) = self.accounts.number(name)?;
+        if is_new {
+            // Nobody announces it yet, so its own changes would not tell anyone that it is there.
+            self.list(id);
+        }
+        Some(id)
     }
 
     /// Adds a subscription. `queue` is empty for a plain one. The subject must be valid for SUB.
@@ -194,6 +199,11 @@ impl Interest {
             return;
         }
         log.push(&Wanted { subject, queue, weight: u32::try_from(locals).unwrap_or(u32::MAX) });
+        self.list(account);
+    }
+
+    /// There is something to announce of an account.
+    fn list(&self, account: AccountId) {
         if !self.account(account).is_listed.swap(true, Ordering::AcqRel) {
             self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(account);
         }
@@ -295,7 +305,23 @@ impl Interest {
 
     /// Takes what a route that is gone wanted away from the next places of a walk.
     fn sweep(&self, account: AccountId, route: Target, walk: &mut Walk, places: usize) {
-        self.account(account).write().sweep(route, walk, places);
+        self.account(account).write().sweep(route, walk, places, None);
+    }
+
+    /// Takes what a route may want no longer away from the next places of a walk; returns how much that was.
+    fn prune(
+        &self,
+        account: AccountId,
+        route: Target,
+        walk: &mut Walk,
+        places: usize,
+        stays: &dyn Fn(&[u8]) -> bool,
+    ) -> usize {
+        let pruned = self.account(account).write().sweep(route, walk, places, Some(stays));
+        if pruned > 0 {
+            self.changes.everything();
+        }
+        pruned
     }
 
     /// Visits what the peer of a route wants of an account at the next places of a walk.

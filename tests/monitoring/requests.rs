@@ -110,7 +110,8 @@ fn config() -> String {
 
 fn user(process: &Process, name: &str) -> Peer {
     let mut peer = Peer::open(process.address());
-    let fields = r#""verbose":false,"headers":true,"no_responders":true,"pass":"pw","name":"n","lang":"test","version":"1""#;
+    let fields =
+        r#""verbose":false,"headers":true,"no_responders":true,"pass":"pw","name":"n","lang":"test","version":"1""#;
     peer.send(format!("CONNECT {{{fields},\"user\":\"{name}\"}}\r\n"));
     peer.round_trip();
     peer

@@ -82,13 +82,11 @@ impl Context {
         Self { subject, workers, options_since, place, orders, closed, hits, is_hit, processor }
     }
 
-    /// Looks which options are in force. True if they are others than before.
-    pub fn update(&mut self) -> bool {
+    /// Looks which options are in force.
+    pub fn update(&mut self) {
         let force = self.orders.force.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_new = !Arc::ptr_eq(&force.options, &self.subject.options);
         let Force { options, since, acceptor } = force;
         (self.subject.options, self.options_since, self.subject.acceptor) = (options, since, acceptor);
-        is_new
     }
 
     fn hit(&mut self, path: &'static str) -> &mut Self {
