@@ -18,6 +18,7 @@ mod page;
 #[path = "../faults/peer.rs"]
 #[allow(dead_code, reason = "the tests of faults use more of it")]
 mod peer;
+mod requests;
 #[path = "../support/mod.rs"]
 mod support;
 

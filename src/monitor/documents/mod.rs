@@ -45,6 +45,8 @@ pub struct Context {
     closed: Records,
     /// Requests by path.
     hits: BTreeMap<&'static str, u64>,
+    /// The next one comes over HTTP, and only such are counted.
+    pub is_hit: bool,
     processor: Processor,
 }
 
@@ -76,20 +78,21 @@ impl Context {
         let workers = Workers::new(subject.mailboxes.clone(), subject.shared.log.clone());
         let options_since = subject.clock.date(0);
         let (closed, hits) = (Records::default(), BTreeMap::new());
-        Self { subject, workers, options_since, place, orders, closed, hits, processor: Processor::new() }
+        let (is_hit, processor) = (false, Processor::new());
+        Self { subject, workers, options_since, place, orders, closed, hits, is_hit, processor }
     }
 
-    /// Looks which options are in force. True if they are others than before.
-    pub fn update(&mut self) -> bool {
+    /// Looks which options are in force.
+    pub fn update(&mut self) {
         let force = self.orders.force.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_new = !Arc::ptr_eq(&force.options, &self.subject.options);
         let Force { options, since, acceptor } = force;
         (self.subject.options, self.options_since, self.subject.acceptor) = (options, since, acceptor);
-        is_new
     }
 
     fn hit(&mut self, path: &'static str) -> &mut Self {
-        *self.hits.entry(path).or_default() += 1;
+        if std::mem::take(&mut self.is_hit) {
+            *self.hits.entry(path).or_default() += 1;
+        }
         self
     }
 
