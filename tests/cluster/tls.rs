@@ -10,9 +10,10 @@ use rustls::version::TLS12;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::client::DEADLINE;
-use super::members::{Member, Raw, exchange, pairs, routes, until};
-use super::node::Kind;
+use super::members::{Member, Raw, exchange, file, pairs, routes, until};
+use super::node::{Folder, Kind};
 use super::support::certificates::{Certificates, dns};
+use super::support::process::run_to_end;
 
 /// The block `tls` with one of the certificates.
 fn tls(certificates: &Certificates, name: &str, more: &str) -> String {
@@ -117,6 +118,20 @@ fn the_server_that_is_dialled_must_be_the_host_of_the_route() {
         let there = Member::start(dialled, "there", &tls(&certificates, "named", ""));
         let here = Member::start(Kind::Midge, "here", &by(format!("nats://localhost:{}", there.node.routes.port())));
         here.wait_servers(2);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told_before_the_start() {
+    let certificates = Certificates::new();
+    let block = tls(&certificates, "server", "");
+    let folder = Folder::new();
+    for (block, is_good) in [(block.clone(), true), (block.replace("ca.pem", "missing.pem"), false)] {
+        let path = folder.write("server.conf", &file("here", &block));
+        let output = run_to_end(&["-t", "-c", &path]);
+        assert_eq!(output.status.success(), is_good, "{output:?}");
+        let told = String::from_utf8_lossy(&output.stderr).contains("cluster: open ");
+        assert_eq!(told, !is_good, "{output:?}");
     }
 }
 
