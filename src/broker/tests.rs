@@ -8,6 +8,7 @@
 //! - [`login`]: saying who one is
 //! - [`permissions`]: what a user may do, and what one gets who may not get everything
 //! - [`recheck`]: other users and permissions while clients are connected
+//! - [`linked`]: what accounts have to do with each other, and what the server itself answers
 //! - [`lame_duck`]: the way out
 //! - [`memory`]: the byte budget of all workers, and the limits of one address
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
@@ -21,6 +22,7 @@ mod delivery;
 mod dice;
 mod lame_duck;
 mod limits;
+mod linked;
 mod login;
 mod memory;
 mod mesh;

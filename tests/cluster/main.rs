@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod authorization;
+mod chaos;
 mod client;
 mod faults;
 mod logic;
@@ -17,6 +18,9 @@ mod numbers;
 mod peer;
 mod permissions;
 mod proxy;
+#[path = "../faults/random.rs"]
+#[allow(dead_code, reason = "the tests of faults use more of it")]
+mod random;
 mod reload;
 #[path = "../support/mod.rs"]
 mod support;

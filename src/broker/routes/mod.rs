@@ -65,6 +65,8 @@ pub struct Neighbour {
     announcers: Vec<Announcer>,
     /// Accounts of which there is more to tell.
     untold: Vec<AccountId>,
+    /// It was told of interest that is perhaps not for it any longer: until all is told again, that is taken back.
+    retracts: bool,
     /// Set while what it may want no longer is being taken away.
     prune: Option<Prune>,
     /// Messages that were not sent because it is too far behind.

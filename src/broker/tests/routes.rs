@@ -68,7 +68,16 @@ fn order(world: &mut World, peer: usize, order: impl FnOnce(&mut Broker, u32)) {
 }
 
 fn secure(broker: &mut Broker, key: u32) {
-    broker.secured(key, Secured { version: "1.3", cipher: "TLS_AES_128_GCM_SHA256", peer: None });
+    broker.secured(
+        key,
+        Secured {
+            version: "1.3",
+            cipher: "TLS_AES_128_GCM_SHA256",
+            peer: None,
+            certificates: Default::default(),
+            came_first: false,
+        },
+    );
 }
 
 #[test]
