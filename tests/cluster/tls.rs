@@ -188,10 +188,17 @@ fn only_pinned_keys_are_peers_at_either_end() {
 fn a_peer_that_says_nothing_is_given_up_and_dialled_again() {
     let certificates = Certificates::new();
     let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
+    mute.set_nonblocking(true).expect("a socket that does not block");
     let url = format!("nats://{}", mute.local_addr().expect("an address"));
     let here = Member::start(Kind::Midge, "here", &(tls(&certificates, "server", "timeout: 0.3") + &routes(&[url])));
     for _ in 0..3 {
-        let (mut stream, _) = mute.accept().expect("a dial");
+        let mut dialled = None;
+        until("dialled", || {
+            dialled = mute.accept().ok();
+            dialled.is_some()
+        });
+        let (mut stream, _) = dialled.expect("a dial");
+        stream.set_nonblocking(false).expect("a blocking socket");
         stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
         let mut first = [0];
         stream.read_exact(&mut first).expect("a first byte");
