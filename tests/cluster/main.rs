@@ -15,6 +15,7 @@ mod node;
 mod numbers;
 mod peer;
 mod proxy;
+#[allow(dead_code, reason = "random bytes are for other tests")]
 #[path = "../faults/random.rs"]
 mod random;
 #[path = "../support/mod.rs"]
