@@ -20,3 +20,4 @@ mod proxy;
 mod random;
 #[path = "../support/mod.rs"]
 mod support;
+mod traffic;
