@@ -10,13 +10,10 @@ use super::support::process::Process;
 use super::support::reference_path;
 
 /// Fields of the official server that midge does not have, because they are about what it does not have.
-const MISSING: [&str; 7] = [
+const MISSING: [&str; 4] = [
     "/varz git_commit",
     "/varz feature_flags",
-    "/varz system_account",
     "/varz disk_io_wait_stats",
-    "/accountz system_account",
-    "/accountz?acc=$G system_account",
     // The official server imports services of its system account into each other one.
     "/accountz?acc=$G account_detail.imports",
 ];
