@@ -16,15 +16,15 @@ pub use remote::signal;
 
 use crate::broker::routes::ROUTE_WORKER;
 use crate::broker::{Broker, Closed, Identity, NATS_VERSION, Shared};
-use crate::config::Options;
+use crate::config::{MaxMemory, Options};
 use crate::log::{Log, Quoted};
+use crate::memory::{Budget, Pressure};
 #[cfg(feature = "monitoring")]
 use crate::monitor;
-use crate::reactor::tls::Acceptor;
 use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, RouteDoor, Worker, host_port, listen, prepare};
 use crate::sys;
 use crate::wire::nkey;
-use certificates::Watch;
+use certificates::{Tls, Watch};
 use cluster::Entrance;
 use lame_duck::LameDuck;
 use mio::net::TcpListener;
@@ -48,8 +48,7 @@ pub struct Server {
     /// Those in force; the workers have them too.
     options: Arc<Options>,
     shared: Arc<Shared>,
-    /// What new connections begin TLS with, where there is TLS.
-    acceptor: Option<Arc<Acceptor>>,
+    tls: Tls,
     /// Where peers come in, if there is a cluster.
     entrance: Option<Entrance>,
     watch: Watch,
@@ -137,9 +136,9 @@ impl Server {
         let name = options.server_name.clone().unwrap_or_else(|| id.clone());
         announce(&id, &name, &options, warnings, &log);
         let watch = Watch::of(&options);
-        let acceptor = Acceptor::build(&options).map_err(StartError::Tls)?;
+        let tls = Tls::build(&options).map_err(StartError::Tls)?;
         let entrance = Entrance::open(&options)?;
-        let doors = Doors::open(&options, acceptor.is_some(), &log).map_err(StartError::Monitoring)?;
+        let doors = Doors::open(&options, tls.clients.is_some(), &log).map_err(StartError::Monitoring)?;
         let ((socket, address), host) = match passed {
             Some(passed) => {
                 let bound = adopt(passed).map_err(StartError::Worker)?;
@@ -163,12 +162,13 @@ impl Server {
             chosen => chosen,
         };
         let closed = if doors.is_some() { Closed::new(options.max_closed_clients) } else { Closed::default() };
-        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(closed));
+        let budget = Budget::new(memory_budget(&options), workers);
+        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(closed).with_budget(budget));
         let mut server = Self {
             address,
             options: Arc::new(options),
             shared,
-            acceptor,
+            tls,
             entrance,
             watch,
             mailboxes: Vec::new(),
@@ -184,6 +184,7 @@ impl Server {
         if let Some(doors) = doors {
             server.start_monitor(doors, clock).map_err(StartError::Worker)?;
         }
+        server.begin_budget();
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
         server.announce_tls();
@@ -193,6 +194,19 @@ impl Server {
         server.write_ports_file();
         server.shared.log.info(format_args!("Server is ready"));
         Ok(server)
+    }
+
+    /// What is in use before there are clients is not theirs.
+    fn begin_budget(&self) {
+        let Shared { budget, log, .. } = &*self.shared;
+        budget.set_base(usize::try_from(sys::usage::resident_bytes()).unwrap_or_default());
+        let (used, most) = (budget.used(), budget.most());
+        if most < usize::MAX {
+            log.debug(format_args!("Memory budget: {most} bytes, of which {used} are in use"));
+        }
+        if budget.pressure() != Pressure::Low {
+            log.warn(format_args!("max_memory leaves nothing for clients: {used} of {most} bytes are in use"));
+        }
     }
 
     fn announce_tls(&self) {
@@ -225,7 +239,7 @@ impl Server {
         let subject = monitor::Subject {
             shared: Arc::clone(&self.shared),
             options: Arc::clone(&self.options),
-            acceptor: self.acceptor.clone(),
+            acceptor: self.tls.clients.clone(),
             mailboxes: self.mailboxes.clone(),
             clock,
         };
@@ -245,7 +259,7 @@ impl Server {
             let broker = Broker::new(shared, options, number as u8, count, random()?);
             let log = self.shared.log.clone();
             let mut worker = Worker::new(number, poll, Arc::clone(&helper), broker, listener.take(), clock, log)?;
-            worker.set_acceptor(self.acceptor.clone());
+            worker.set_acceptor(self.tls.clients.clone());
             if number == usize::from(ROUTE_WORKER)
                 && let Some(door) = self.route_door()?
             {
@@ -259,7 +273,8 @@ impl Server {
 
     fn route_door(&mut self) -> io::Result<Option<RouteDoor>> {
         let Some(joining) = self.joining() else { return Ok(None) };
-        self.entrance.as_mut().map_or(Ok(None), |entrance| entrance.door(joining))
+        let tls = self.tls.routes.clone();
+        self.entrance.as_mut().map_or(Ok(None), |entrance| entrance.door(joining, tls))
     }
 
     /// The address clients connect to.
@@ -304,7 +319,7 @@ impl Drop for Server {
 /// # Errors
 /// A line that says which cannot.
 pub fn check(options: &Options) -> Result<(), String> {
-    Acceptor::build(options).map(|_| ())
+    Tls::build(options).map(drop)
 }
 
 /// What `--version` prints.
@@ -342,6 +357,15 @@ fn announce(id: &str, name: &str, options: &Options, warnings: &[String], log: &
 fn default_workers() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     (cores / 2).clamp(1, 8)
+}
+
+/// Bytes that may be in use; by default half of what there is, because other programs need some too.
+fn memory_budget(options: &Options) -> usize {
+    match options.max_memory {
+        MaxMemory::Bytes(bytes) => bytes,
+        MaxMemory::Endless => usize::MAX,
+        MaxMemory::Share => sys::memory::available().map_or(usize::MAX, |bytes| bytes / 2),
+    }
 }
 
 fn random() -> io::Result<u64> {

@@ -10,6 +10,7 @@ impl Broker {
             || self.recheck.is_some()
             || self.untold_from.is_some()
             || self.has_route_chores()
+            || self.waits_for_others()
     }
 
     /// Does some of it.

@@ -214,6 +214,10 @@ pub struct Client {
     pub round_trip_us: u32,
     /// How often a receiver has held it back.
     pub stalls: u32,
+    /// Bytes counted for it, but for its output and subscriptions.
+    pub held: u32,
+    /// Of those the ones that its socket holds.
+    pub beside: u32,
     /// The last fan-out it was found in.
     pub fan_out_mark: u32,
     /// PINGs since the last PONG.
@@ -275,6 +279,8 @@ impl Client {
             pinged_us: 0,
             round_trip_us: 0,
             stalls: 0,
+            held: 0,
+            beside: 0,
             fan_out_mark: 0,
             pings_out: 0,
             sids: Sids::default(),

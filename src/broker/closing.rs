@@ -52,11 +52,14 @@ impl Local {
         }
         client.partial = Partial::default();
         client.backlog = None;
+        self.recount(key);
         self.disturbances += 1;
+        let client = &mut self.clients[key as usize];
         if client.is_route() {
-            self.routes.note_end(key, client);
+            self.routes.note_end(key, client, reason);
         } else {
             self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+            self.leave_address(key);
             self.leave_account(key);
             self.unsubscribe_all(key);
         }
@@ -98,6 +101,12 @@ impl Local {
         let client = &self.clients[key as usize];
         self.shared.log.about(Level::Error, client, format_args!("maximum connections exceeded"));
         self.close(key, Reason::MaximumConnectionsExceeded, Some(ProtocolError::Connections));
+    }
+
+    pub(super) fn refuse_for_memory(&mut self, key: u32) {
+        let client = &self.clients[key as usize];
+        self.shared.log.about(Level::Error, client, format_args!("maximum memory exceeded, connection refused"));
+        self.close(key, Reason::MemoryShort, Some(ProtocolError::ConnectionMemory));
     }
 
     /// Takes one subscription of a connection away.

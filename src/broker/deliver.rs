@@ -1,5 +1,6 @@
 //! The connections of one worker and what is queued to them.
 
+use super::budget::Holdings;
 use super::client::{CLEAN, Client, LAST, Publisher, State};
 use super::counts::Counts;
 use super::leaving::Leaving;
@@ -96,9 +97,13 @@ pub struct Local {
     pub(super) mail: Vec<(u8, Mail)>,
     /// Messages being packed, by receiving worker.
     batches: Vec<Batch>,
-    buffers: Spares,
+    pub(super) buffers: Spares,
     /// Bytes queued since the last flush, and other work in that measure.
     pub(super) turn_output: usize,
+    /// How many of them are written in one go.
+    pub(super) turn_max: usize,
+    /// What this worker holds.
+    pub(super) holdings: Holdings,
     /// Past these many pending bytes a receiver slows its publishers down.
     pub(super) stall_bytes: usize,
     pub(super) pending_max: usize,
@@ -114,7 +119,7 @@ pub struct Local {
 
 impl Local {
     pub(super) fn new(shared: Arc<Shared>, options: Arc<Options>, worker: u8, workers: usize) -> Self {
-        Self {
+        let mut local = Self {
             worker,
             now: 0,
             now_us: 0,
@@ -131,7 +136,9 @@ impl Local {
             batches: (0..workers).map(|_| Batch::default()).collect(),
             buffers: Spares::new(8, 2 * BATCH_BYTES),
             turn_output: 0,
-            stall_bytes: super::stall::threshold(&options),
+            turn_max: 0,
+            holdings: Holdings::default(),
+            stall_bytes: super::stall::threshold(&options, shared.budget.most()),
             pending_max: options.max_pending,
             trace: shared.log.trace_on(),
             counts: Counts::default(),
@@ -140,7 +147,9 @@ impl Local {
             fan_outs: 0,
             shared,
             options,
-        }
+        };
+        local.turn_max = local.turn_max();
+        local
     }
 
     /// Queues a message to a subscription. False if it is gone or does not take it.
@@ -219,6 +228,7 @@ impl Local {
             && let Some(grants) = &mut access.grants
         {
             grants.grant(reply, now);
+            self.recount(key);
         }
     }
 
@@ -291,11 +301,6 @@ impl Local {
         self.send(key, [&error.line()]);
     }
 
-    /// How many workers there are.
-    pub(super) fn workers(&self) -> u8 {
-        self.batches.len() as u8
-    }
-
     /// Packs a message for another worker.
     pub(super) fn forward(&mut self, worker: u8, entry: &Entry) {
         let batch = &mut self.batches[worker as usize];
@@ -308,6 +313,17 @@ impl Local {
         if batch.bytes() > BATCH_BYTES {
             self.mail.push((worker, Mail::Messages(std::mem::take(batch))));
         }
+    }
+
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Sends a letter to every other worker.
+    pub(super) fn tell_others(&mut self, mail: fn() -> Mail) {
+        let others = (0..self.workers() as u8).filter(|worker| *worker != self.worker);
+        self.mail.extend(others.map(|worker| (worker, mail())));
     }
 
     /// Closes batches that were begun and hands out the mail for other workers, in order. To be called before
@@ -420,6 +436,7 @@ impl Local {
 
     pub(super) fn remove_client(&mut self, key: u32) {
         let client = self.clients.remove(key as usize);
+        self.uncount(&client);
         self.counts.keep(&client);
         if self.clients.is_empty() {
             self.clients = Slab::new();
@@ -438,7 +455,7 @@ impl Local {
             self.shared
                 .log
                 .info(format_args!("{client} - Slow Consumer Detected: MaxPending of {pending_max} Exceeded"));
-            self.counts.slow_consumers += 1;
+            self.counts.slow(&self.clients[key as usize]);
             self.close(key, Reason::SlowConsumerPendingBytes, None);
         }
     }

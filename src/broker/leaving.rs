@@ -19,6 +19,13 @@ pub struct Leaving {
     slots: Vec<u32>,
 }
 
+impl Leaving {
+    /// Subscriptions that are left.
+    pub fn count(&self) -> usize {
+        self.slots.len()
+    }
+}
+
 impl Local {
     /// Takes all subscriptions of a connection away, or begins to.
     pub(super) fn unsubscribe_all(&mut self, key: u32) {
@@ -60,6 +67,7 @@ impl Local {
             return;
         }
         self.leaving.pop();
+        self.subs.shrink();
         self.watch(key);
         if self.clients[key as usize].state == State::Gone {
             self.remove_client(key);

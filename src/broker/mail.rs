@@ -19,6 +19,8 @@ pub enum Mail {
     Announce,
     /// What clients are to be told of the cluster from now on.
     News(Arc<News>),
+    /// All workers together hold too much memory: look what you can do about it.
+    Look,
 }
 
 /// Messages on their way to another worker, packed into one buffer.

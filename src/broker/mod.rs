@@ -4,7 +4,9 @@
 //! it takes from it what is to be written, [`Action`]s (close, arm a timer, read again) and mail for other workers'
 //! brokers. So a test can run several brokers in one thread.
 
+mod addresses;
 pub mod auth;
+mod budget;
 mod chores;
 mod client;
 mod closed;
@@ -33,7 +35,7 @@ mod tests;
 
 pub use client::{Client, Label, NEVER, Publisher, State, Traffic};
 pub use closed::{Closed, Record, Records};
-pub use counts::{Counts, Cut};
+pub use counts::{Counts, Cut, place_of};
 pub use deliver::Local;
 pub use mail::Mail;
 pub use reason::Reason;
@@ -44,8 +46,9 @@ use crate::config::Options;
 use crate::config::authorization::SYSTEM;
 use crate::interest::{Cache, Interest};
 use crate::log::Log;
-use crate::memory::Spares;
+use crate::memory::{Budget, Pressure, Spares};
 use crate::wire::{Info, Limits};
+use addresses::{Addresses, Arrival};
 use auth::failures::Failures;
 use auth::nkeys::Nonces;
 use auth::{Auth, Check, Recheck};
@@ -93,6 +96,10 @@ pub struct Shared {
     connection_rate: ConnectionRate,
     /// Records of those that were closed.
     pub closed: Closed,
+    /// Clients by address, while there is a limit to them.
+    addresses: Addresses,
+    /// What all workers together may hold.
+    pub budget: Budget,
 }
 
 impl Shared {
@@ -108,6 +115,8 @@ impl Shared {
             connections: AtomicUsize::new(0),
             connection_rate: ConnectionRate::default(),
             closed: Closed::default(),
+            addresses: Addresses::default(),
+            budget: Budget::default(),
         }
     }
 
@@ -131,6 +140,11 @@ impl Shared {
     /// The same with records of closed connections.
     pub fn with_closed(self, closed: Closed) -> Self {
         Self { closed, ..self }
+    }
+
+    /// The same with a bound to the memory of all workers.
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
     }
 
     /// Open connections of all workers.
@@ -319,8 +333,14 @@ impl Broker {
             self.shared.log.debug(format_args!("{client} - Client connection created"));
         }
         let before = self.shared.connections.fetch_add(1, Ordering::Relaxed);
+        self.local.recount(key);
+        let arrival = self.local.arrive(key);
         if before >= self.local.options.max_connections {
             self.local.refuse_connection(key);
+        } else if self.shared.budget.pressure() != Pressure::Low {
+            self.local.refuse_for_memory(key);
+        } else if arrival != Arrival::Welcome {
+            self.local.refuse_address(key, arrival);
         } else if !self.admits_handshake(key) {
             self.local.throttle_connection(key);
         } else {
@@ -405,7 +425,7 @@ impl Broker {
     /// True if more was queued, or done, than should be before output is written.
     #[inline]
     pub fn should_flush(&self) -> bool {
-        self.local.turn_output > TURN_OUTPUT_MAX
+        self.local.turn_output > self.local.turn_max
     }
 
     /// Gives memory back that a busy time left behind.

@@ -108,6 +108,8 @@ impl Broker {
             // The owner has interest announced before it writes, in any case.
             Mail::Announce => {}
             Mail::News(news) => self.take_news(news),
+            // Memory is looked at whenever output was flushed, and so after letters.
+            Mail::Look => {}
         }
     }
 

@@ -33,6 +33,12 @@ pub enum Reason {
     MaximumAccountConnectionsExceeded,
     /// The server is full.
     MaximumConnectionsExceeded,
+    /// There was too little memory for another client.
+    MemoryShort,
+    /// Its address has as many clients as it may have, or they came too fast.
+    MaximumAddressConnectionsExceeded,
+    /// There was too little memory, and this one held most.
+    MaximumMemoryExceeded,
     /// A message was too large.
     MaximumMessagePayloadExceeded,
     /// A line was too long.
@@ -63,6 +69,9 @@ impl Reason {
             Self::BadClientProtocolVersion => "Bad Client Protocol Version",
             Self::MaximumAccountConnectionsExceeded => "Maximum Account Connections Exceeded",
             Self::MaximumConnectionsExceeded => "Maximum Connections Exceeded",
+            Self::MemoryShort => "Memory Short",
+            Self::MaximumAddressConnectionsExceeded => "Maximum Address Connections Exceeded",
+            Self::MaximumMemoryExceeded => "Maximum Memory Exceeded",
             Self::MaximumMessagePayloadExceeded => "Maximum Message Payload Exceeded",
             Self::MaximumControlLineExceeded => "Maximum Control Line Exceeded",
             Self::NoRespondersRequiresHeaders => "No Responders Requires Headers",
@@ -78,6 +87,7 @@ impl Reason {
             Self::TlsHandshakeFailure
                 | Self::SlowConsumerPendingBytes
                 | Self::SlowConsumerWriteDeadline
+                | Self::MaximumMemoryExceeded
                 | Self::WriteError
                 | Self::ReadError
         )

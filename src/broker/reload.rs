@@ -53,8 +53,11 @@ impl Broker {
 impl Local {
     fn adopt(&mut self, options: Arc<Options>) {
         self.trace = self.shared.log.trace_on();
-        self.stall_bytes = stall::threshold(&options);
+        let before = Arc::clone(&self.options);
+        self.stall_bytes = stall::threshold(&options, self.shared.budget.most());
+        self.turn_max = self.turn_max();
         self.options = options;
+        self.recount_addresses(&before);
         let look_from = self.look_from();
         // It is 0 for a connection that gets nothing any more.
         for (_, client) in self.clients.iter_mut().filter(|(_, client)| client.look_from > 0) {

@@ -172,16 +172,29 @@ impl Broker {
         }
     }
 
-    /// The handshake came to nothing, for this reason. A probe is somebody who wants to know what listens here.
+    /// The handshake came to nothing, for this reason. A probe is somebody who wants to know what listens here; among servers
+    /// that are to form a cluster it is more likely that their options differ.
     pub fn handshake_failed(&mut self, key: u32, reason: &dyn Display, is_probe: bool) {
         let client = &self.local.clients[key as usize];
-        let text = format_args!("TLS handshake error: {reason}");
+        let (is_probe, whose) = if client.is_route() { (false, "route ") } else { (is_probe, "") };
+        let text = format_args!("TLS {whose}handshake error: {reason}");
         if !is_probe {
             self.shared.log.about(Level::Error, client, text);
         } else if self.shared.log.debug_on() {
             self.shared.log.debug(format_args!("{client} - {text}"));
         }
         self.broken(key, Reason::TlsHandshakeFailure);
+    }
+
+    /// What comes over TLS cannot be read, for this reason. A peer that refuses our certificate may say so only when our side of
+    /// the handshake is done, so for a route that is worth an error.
+    pub fn refused_by_tls(&mut self, key: u32, reason: &dyn Display) {
+        let client = &self.local.clients[key as usize];
+        if client.is_route() {
+            self.shared.log.about(Level::Error, client, format_args!("TLS route error: {reason}"));
+        } else if self.shared.log.debug_on() {
+            self.shared.log.debug(format_args!("{client} - TLS error: {reason}"));
+        }
     }
 
     /// A handshake is not done in time, or has not begun in the time after which the client is taken for one that waits for

@@ -3,6 +3,7 @@
 use super::auth::permissions::MaySubscribe;
 use super::client::{Backlog, Partial, State};
 use super::reason::Reason;
+use super::subs::NewSub;
 use super::{Broker, Occasion, Publisher};
 use crate::log::{Level, Plain, Quoted};
 use crate::wire::{Bad, Limits, Message, Op, Outcome, ProtocolError, Publish, message, parse, plain_publish, subject};
@@ -51,6 +52,7 @@ impl Broker {
             bytes.extend_from_slice(&input[done..]);
             self.local.clients[key as usize].backlog = Some(Box::new(Backlog { bytes, done: 0 }));
         }
+        self.local.recount(key);
     }
 
     /// True if bytes that were read are still to be worked on; nothing more is to be read before that.
@@ -67,6 +69,7 @@ impl Broker {
         } else {
             self.spares.give(backlog.bytes);
         }
+        self.local.recount(key);
     }
 
     /// Works on input; returns how much of it is done with.
@@ -381,6 +384,11 @@ impl Broker {
             log.about(Level::Error, client, format_args!("maximum subscriptions exceeded"));
             return self.local.complain(key, ProtocolError::Subscriptions);
         }
+        if self.local.is_short() {
+            log.about(Level::Error, client, format_args!("maximum memory exceeded, subscription refused"));
+            self.local.counts.refused_subs += 1;
+            return self.local.complain(key, ProtocolError::SubscriptionMemory);
+        }
         if self.local.subs.find(&client.sids, sid).is_none() {
             if !subject::is_valid_subscription(subject) {
                 return self.local.complain(key, ProtocolError::Subject);
@@ -392,7 +400,9 @@ impl Broker {
                 access.is_filtered = true;
             }
             let register = |target| interest.insert(account, subject, queue, target);
-            self.local.subs.insert(key, &mut client.sids, sid, queue, is_filtered, register);
+            let made = NewSub { client: key, sid, queue, subject_bytes: subject.len(), is_filtered };
+            self.local.subs.insert(made, &mut client.sids, register);
+            self.local.count_sub(subject.len());
             if is_filtered {
                 self.local.watch(key);
             }

@@ -25,9 +25,11 @@ const PROGRESS_BYTES: u64 = 640 * 1024;
 const LOOKS_MAX: u8 = 100;
 
 /// Pending bytes past which deliveries to a receiver are no longer simply queued.
-pub fn threshold(options: &Options) -> usize {
+///
+/// With a small memory budget it is a sixteenth of that: a few readers that are behind should not use it up.
+pub fn threshold(options: &Options, budget: usize) -> usize {
     let most = options.max_pending / 4 * 3;
-    if options.no_fast_producer_stall { most } else { most.min(STALL_BYTES) }
+    if options.no_fast_producer_stall { most } else { most.min(STALL_BYTES).min(budget / 16) }
 }
 
 impl Local {

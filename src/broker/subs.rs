@@ -19,6 +19,8 @@ pub struct Sub {
     pub node: NodeId,
     /// Some messages are withheld from it.
     pub is_filtered: bool,
+    /// Bytes of its subject, as far as they can be counted here.
+    subject_bytes: u16,
     /// The client's name for it: nearly always a short number.
     pub sid: Text<14>,
     queue: Option<Box<Text<22>>>,
@@ -31,6 +33,21 @@ impl Sub {
     }
 }
 
+/// What a new subscription is like.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSub<'a> {
+    /// The connection that makes it.
+    pub client: u32,
+    /// The client's name for it.
+    pub sid: &'a [u8],
+    /// The queue group, empty for a plain subscription.
+    pub queue: &'a [u8],
+    /// Bytes of its subject.
+    pub subject_bytes: usize,
+    /// Some messages are to be withheld from it.
+    pub is_filtered: bool,
+}
+
 /// A connection's subscriptions by sid: slots of the worker's table.
 pub type Sids = Table;
 
@@ -41,12 +58,16 @@ pub struct Subs {
     slots: Slab<Sub>,
     next_generation: u32,
     hash: SubjectHash,
+    /// Bytes of all subjects.
+    subject_bytes: usize,
+    /// Slots that were ever used: those behind them cost no memory yet.
+    touched: usize,
 }
 
 impl Subs {
     /// None, for the given worker.
     pub fn new(worker: u8, hash: SubjectHash) -> Self {
-        Self { worker, slots: Slab::new(), next_generation: 0, hash }
+        Self { worker, slots: Slab::new(), next_generation: 0, hash, subject_bytes: 0, touched: 0 }
     }
 
     /// The subscription a target stands for, if it is still there.
@@ -81,28 +102,39 @@ impl Subs {
         self.slots[slot as usize].sid.bytes()
     }
 
+    /// Memory of all of them in bytes, if each costs so much beside its record and subject.
+    pub fn bytes(&self, beside: usize) -> usize {
+        // A slot has a word more, where free ones are linked.
+        let slots = self.touched * (size_of::<Sub>() + size_of::<usize>());
+        slots + self.slots.len() * beside + self.subject_bytes
+    }
+
+    /// Gives the memory of slots back that are free behind the last one in use, if they are many.
+    pub fn shrink(&mut self) {
+        if self.touched / 4 > self.slots.len() {
+            self.slots.shrink_to_fit();
+            self.touched = self.touched.min(self.slots.capacity());
+        }
+    }
+
     /// The slot of the connection's subscription with this sid.
     pub fn find(&self, sids: &Sids, sid: &[u8]) -> Option<u32> {
         sids.find(self.hash.of(sid), |slot| self.slots[slot as usize].sid.bytes() == sid)
     }
 
     /// Makes a subscription. `register` puts it into the index.
-    pub fn insert(
-        &mut self,
-        client: u32,
-        sids: &mut Sids,
-        sid: &[u8],
-        queue: &[u8],
-        is_filtered: bool,
-        register: impl FnOnce(Target) -> NodeId,
-    ) {
+    pub fn insert(&mut self, new: NewSub, sids: &mut Sids, register: impl FnOnce(Target) -> NodeId) {
+        let NewSub { client, sid, queue, subject_bytes, is_filtered } = new;
+        let subject_bytes = u16::try_from(subject_bytes).unwrap_or(u16::MAX);
+        self.subject_bytes += usize::from(subject_bytes);
         let generation = self.next_generation;
         self.next_generation = if generation == GENERATION_MAX { 0 } else { generation + 1 };
         let slot = self.slots.vacant_key() as u32;
         let node = register(Target::new(self.worker, slot, generation));
         let queue = (!queue.is_empty()).then(|| Box::new(Text::new(queue)));
-        let sid_kept = Text::new(sid);
-        self.slots.insert(Sub { client, generation, delivered: 0, max: 0, node, is_filtered, sid: sid_kept, queue });
+        let (delivered, max, sid_kept) = (0, 0, Text::new(sid));
+        let sub = Sub { client, generation, delivered, max, node, is_filtered, subject_bytes, sid: sid_kept, queue };
+        self.touched = self.touched.max(self.slots.insert(sub) + 1);
         sids.insert(self.hash.of(sid), slot);
     }
 
@@ -115,9 +147,11 @@ impl Subs {
     /// The same for a subscription that its connection has forgotten.
     pub fn remove_slot(&mut self, slot: u32, unregister: impl FnOnce(&Sub, Target)) {
         let sub = self.slots.remove(slot as usize);
+        self.subject_bytes -= usize::from(sub.subject_bytes);
         unregister(&sub, Target::new(self.worker, slot, sub.generation));
         if self.slots.is_empty() {
             self.slots = Slab::new();
+            self.touched = 0;
         }
     }
 }

@@ -9,6 +9,7 @@
 //! - [`permissions`]: what a user may do, and what one gets who may not get everything
 //! - [`recheck`]: other users and permissions while clients are connected
 //! - [`lame_duck`]: the way out
+//! - [`memory`]: the byte budget of all workers, and the limits of one address
 //! - [`limits`]: what a connection may cost, and what is left when it is gone
 //! - [`mesh`]: several servers, and routes between them
 //! - [`reload`]: other options while clients are connected
@@ -20,6 +21,7 @@ mod dice;
 mod lame_duck;
 mod limits;
 mod login;
+mod memory;
 mod mesh;
 mod model;
 mod operations;

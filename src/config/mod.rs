@@ -40,7 +40,7 @@ pub use cluster::ClusterOptions;
 pub use flags::Flags;
 pub use help::help;
 pub use lang::Outside;
-pub use options::{Advertised, Options, WriteTimeout};
+pub use options::{Advertised, MaxMemory, Options, WriteTimeout};
 pub use source::Source;
 
 /// What the command line asks for.

@@ -13,6 +13,17 @@ use super::value::{Kind, Value, go_duration};
 use crate::log::{Destination, Quoted, Rotation, Settings};
 use crate::wire::Secret;
 
+/// How much memory the process may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxMemory {
+    /// A share of what the machine has.
+    Share,
+    /// As much as there is.
+    Endless,
+    /// So many bytes.
+    Bytes(usize),
+}
+
 /// An address that others are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertised {
@@ -172,12 +183,18 @@ pub struct Options {
     pub max_payload: usize,
     /// The most bytes that may wait for one client.
     pub max_pending: usize,
+    /// The most memory that may be in use.
+    pub max_memory: MaxMemory,
     /// How long a client may take for what was waiting for it when a write could not go on.
     pub write_deadline: Duration,
     /// What becomes of a client that takes longer.
     pub write_timeout: WriteTimeout,
     /// The most clients at a time; 0 refuses every one.
     pub max_connections: usize,
+    /// The most clients of one address at a time; 0 means no limit.
+    pub max_connections_per_address: u32,
+    /// The most new clients of one address in a second; 0 means no limit.
+    pub connection_rate_per_address: u32,
     /// The most subscriptions of one client; 0 means no limit.
     pub max_subscriptions: usize,
     /// The most tokens in the subject of a subscription, 0 to 255; 0 means no limit.
@@ -197,6 +214,9 @@ pub struct Options {
     /// Who may connect.
     pub authorization: Authorization,
 }
+
+/// The smallest `max_memory` that can be asked for: with less there would be little left for clients.
+const MEMORY_MIN: usize = 16 << 20;
 
 impl Options {
     /// Every field empty, for the table to fill.
@@ -243,9 +263,12 @@ impl Options {
         max_control_line: 0,
         max_payload: 0,
         max_pending: 0,
+        max_memory: MaxMemory::Share,
         write_deadline: Duration::ZERO,
         write_timeout: WriteTimeout::Default,
         max_connections: 0,
+        max_connections_per_address: 0,
+        connection_rate_per_address: 0,
         max_subscriptions: 0,
         max_sub_tokens: 0,
         ping_interval: Duration::ZERO,
@@ -317,6 +340,11 @@ impl Options {
             return Err(format!(
                 "lame duck grace period ({grace}) should be strictly lower than lame duck duration ({duration})"
             ));
+        }
+        if let MaxMemory::Bytes(bytes) = self.max_memory
+            && bytes < MEMORY_MIN
+        {
+            return Err(format!("max_memory must be 0, -1, or at least {MEMORY_MIN}, not {bytes}"));
         }
         if self.http_user.is_some() != self.http_password.is_some() {
             return Err("http_user and http_password must be set together".to_owned());

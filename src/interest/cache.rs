@@ -7,7 +7,7 @@
 //! steady flow over many subjects does not allocate.
 
 use super::changes::Stamp;
-use super::{AccountId, Interest, Matched};
+use super::{AccountId, Interest, Matched, Target};
 use crate::memory::copy::same;
 use crate::wire::subject;
 
@@ -17,6 +17,9 @@ const SLOTS_MIN: usize = 64;
 pub(super) const SLOTS_MAX: usize = 16 * 1024;
 /// Targets in all results together; past that the cache starts anew.
 const TARGETS_MAX: usize = 1 << 20;
+
+/// What the subject of a result takes, about.
+const SUBJECT_BYTES: usize = 48;
 
 /// Cost of searches after which it is time to look whether others wait.
 const COST_MAX: usize = 1 << 20;
@@ -252,6 +255,12 @@ impl Cache {
     /// Forgets everything and gives the memory back.
     pub fn trim(&mut self) {
         *self = Self { looks: self.looks, searches: self.searches, ..Self::new(self.worker) };
+    }
+
+    /// Memory it takes, in bytes: about, because results that were replaced keep theirs.
+    pub fn bytes(&self) -> usize {
+        let slot = size_of::<Slot>() + SUBJECT_BYTES;
+        self.sets.len() * size_of::<Set>() + self.slots.len() * slot + self.targets * size_of::<Target>()
     }
 
     /// How well it works; looks at every result.

@@ -4,6 +4,7 @@
 //! writing never moves bytes. A block either owns its bytes or shares a payload with other chains.
 
 use super::copy::put;
+use slab::Slab;
 use std::io::IoSlice;
 use std::sync::Arc;
 
@@ -46,7 +47,8 @@ impl Chain {
 #[derive(Debug)]
 enum Data {
     Own(Box<[u8; BLOCK_BYTES]>),
-    Shared(Arc<[u8]>),
+    /// The number of a payload.
+    Shared(u32),
     /// A free slot without memory.
     Nothing,
 }
@@ -57,6 +59,14 @@ struct Block {
     start: u32,
     end: u32,
     next: u32,
+}
+
+/// A payload that several chains of the pool may hold.
+#[derive(Debug)]
+struct Payload {
+    bytes: Arc<[u8]>,
+    /// Blocks that stand for it.
+    blocks: u32,
 }
 
 /// The blocks of one worker.
@@ -72,11 +82,26 @@ pub struct Pool {
     own_count: usize,
     /// Blocks in chains, of either kind.
     used_count: usize,
+    payloads: Slab<Payload>,
+    /// The payload that was appended last: nearly always it is appended to several chains in a row.
+    last_payload: u32,
+    /// Bytes of all payloads.
+    payload_bytes: usize,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { blocks: Vec::new(), free: NONE, free_count: 0, bare: NONE, own_count: 0, used_count: 0 }
+        Self {
+            blocks: Vec::new(),
+            free: NONE,
+            free_count: 0,
+            bare: NONE,
+            own_count: 0,
+            used_count: 0,
+            payloads: Slab::new(),
+            last_payload: NONE,
+            payload_bytes: 0,
+        }
     }
 }
 
@@ -84,6 +109,11 @@ impl Pool {
     /// Bytes of memory the pool holds, free blocks included, shared payloads not.
     pub fn bytes(&self) -> usize {
         self.own_count * BLOCK_BYTES
+    }
+
+    /// Bytes of memory the pool holds or has a share in, all told. A payload that other pools hold too counts in each.
+    pub fn held(&self) -> usize {
+        self.bytes() + self.payload_bytes + self.blocks.capacity() * size_of::<Block>()
     }
 
     /// Gives the memory of free blocks back, but for `keep` of them.
@@ -194,10 +224,33 @@ impl Pool {
             return;
         }
         let end = payload.len() as u32;
-        let data = Data::Shared(Arc::clone(payload));
+        let data = Data::Shared(self.hold(payload));
         let at = self.take_bare(Block { data, start: 0, end, next: NONE });
         self.link(chain, at);
         chain.bytes += payload.len();
+    }
+
+    /// The number of a payload, which one block more stands for.
+    fn hold(&mut self, payload: &Arc<[u8]>) -> u32 {
+        if let Some(last) = self.payloads.get_mut(self.last_payload as usize)
+            && Arc::ptr_eq(&last.bytes, payload)
+        {
+            last.blocks += 1;
+            return self.last_payload;
+        }
+        self.payload_bytes += payload.len();
+        self.last_payload = self.payloads.insert(Payload { bytes: Arc::clone(payload), blocks: 1 }) as u32;
+        self.last_payload
+    }
+
+    /// One block less stands for a payload.
+    fn let_go(&mut self, number: u32) {
+        let payload = &mut self.payloads[number as usize];
+        payload.blocks -= 1;
+        if payload.blocks == 0 {
+            self.payload_bytes -= payload.bytes.len();
+            self.payloads.remove(number as usize);
+        }
     }
 
     fn link(&mut self, chain: &mut Chain, at: u32) {
@@ -243,11 +296,13 @@ impl Pool {
                 self.free = at;
                 self.free_count += 1;
             }
-            _ => {
+            Data::Shared(payload) => {
                 block.data = Data::Nothing;
                 block.next = self.bare;
                 self.bare = at;
+                self.let_go(payload);
             }
+            Data::Nothing => {}
         }
     }
 
@@ -256,11 +311,20 @@ impl Pool {
         let mut at = chain.head;
         let mut count = 0;
         while let (Some(block), true) = (self.blocks.get(at as usize), count < out.len()) {
-            out[count] = IoSlice::new(block.bytes());
+            out[count] = IoSlice::new(self.bytes_of(block));
             count += 1;
             at = block.next;
         }
         count
+    }
+
+    fn bytes_of<'a>(&'a self, block: &'a Block) -> &'a [u8] {
+        let range = block.start as usize..block.end as usize;
+        match &block.data {
+            Data::Own(data) => &data[range],
+            Data::Shared(payload) => &self.payloads[*payload as usize].bytes[range],
+            Data::Nothing => &[],
+        }
     }
 
     /// Takes the first `bytes` bytes of the chain away, because they were written.
@@ -287,17 +351,6 @@ impl Pool {
     /// Drops all that waits in the chain.
     pub fn clear(&mut self, chain: &mut Chain) {
         self.consume(chain, chain.bytes);
-    }
-}
-
-impl Block {
-    fn bytes(&self) -> &[u8] {
-        let range = self.start as usize..self.end as usize;
-        match &self.data {
-            Data::Own(data) => &data[range],
-            Data::Shared(data) => &data[range],
-            Data::Nothing => &[],
-        }
     }
 }
 
@@ -351,6 +404,28 @@ mod tests {
         pool.consume(&mut chain, 10);
         pool.trim(0);
         assert_eq!(content(&pool, &chain), b" owned"[..]);
+    }
+
+    #[test]
+    fn a_payload_counts_once_however_many_hold_it() {
+        let mut pool = Pool::default();
+        let mut chains: Vec<Chain> = (0..10).map(|_| Chain::default()).collect();
+        let payloads: [Arc<[u8]>; 2] = [vec![1; 5000].into(), vec![2; 7000].into()];
+        for payload in &payloads {
+            chains.iter_mut().for_each(|chain| pool.append_shared(chain, payload));
+        }
+        assert_eq!((pool.payload_bytes, Arc::strong_count(&payloads[0])), (12_000, 2));
+        assert!(pool.held() >= 12_000 && pool.held() < 20_000, "{}", pool.held());
+        chains.iter_mut().for_each(|chain| pool.consume(chain, 5000));
+        assert_eq!((pool.payload_bytes, Arc::strong_count(&payloads[0])), (7000, 1));
+        // The number of the first is free, and is not taken for it.
+        pool.append_shared(&mut chains[0], &payloads[0]);
+        assert_eq!(
+            content(&pool, &chains[0]),
+            payloads.iter().rev().flat_map(|bytes| bytes.to_vec()).collect::<Vec<_>>()
+        );
+        chains.iter_mut().for_each(|chain| pool.clear(chain));
+        assert_eq!((pool.payload_bytes, pool.payloads.len(), pool.used_count), (0, 0, 0));
     }
 
     #[test]

@@ -27,6 +27,11 @@ impl Spares {
         }
     }
 
+    /// Bytes of all of them.
+    pub fn bytes(&self) -> usize {
+        self.buffers.iter().map(Vec::capacity).sum()
+    }
+
     /// Returns everything to the allocator.
     pub fn trim(&mut self) {
         self.buffers = Vec::new();

@@ -1,6 +1,6 @@
 //! What reaches a worker from other threads.
 
-use super::tls::Acceptor;
+use super::tls::{Acceptor, RouteTls};
 use super::worker::Turns;
 use crate::broker::Mail;
 use crate::broker::auth::Verdict;
@@ -36,10 +36,10 @@ pub enum Letter {
     SendOneAway(usize),
     /// What came of the check of a connection's password: its key, its number, and whether it is right.
     Checked(u32, u64, Verdict),
-    /// The addresses of a name that a dial needs, or why there are none.
-    Resolved(u64, Result<Vec<SocketAddr>, String>),
-    /// Go on with these options of the cluster.
-    Rejoin(Box<Joining>),
+    /// The name of a host to be dialled, and its addresses or why there are none.
+    Resolved(u64, String, Result<Vec<SocketAddr>, String>),
+    /// Go on with these options of the cluster, and for routes that come from now on with this for TLS.
+    Rejoin(Box<Joining>, Option<Arc<RouteTls>>),
     /// Answer this, a piece a turn; the sender is dropped behind the last one.
     Report(Question, Sender<(Piece, Turns)>),
     /// Count this down, to show that the loop turns.

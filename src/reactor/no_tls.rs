@@ -8,9 +8,25 @@ use std::convert::Infallible;
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 
+/// What whoever asks for TLS is told.
+const MISSING: &str = "TLS is not supported: this midge was built without it";
+
 /// What every TLS connection would begin with.
 #[derive(Debug)]
 pub struct Acceptor(Infallible);
+
+/// What a route that is dialled would begin with.
+#[derive(Debug)]
+pub struct Connector(Infallible);
+
+/// What routes would begin with.
+#[derive(Debug)]
+pub struct RouteTls {
+    /// For those that others dial.
+    pub acceptor: Arc<Acceptor>,
+    /// For those that we dial.
+    pub connector: Arc<Connector>,
+}
 
 /// The TLS side of one connection.
 #[derive(Debug)]
@@ -67,9 +83,27 @@ impl Acceptor {
     /// If they do.
     pub fn build(options: &Options) -> Result<Option<Arc<Self>>, String> {
         match &options.tls {
-            Some(_) => Err("TLS is not supported: this midge was built without it".to_owned()),
+            Some(_) => Err(MISSING.to_owned()),
             None => Ok(None),
         }
+    }
+}
+
+impl RouteTls {
+    /// None, if the options ask for no TLS on routes.
+    ///
+    /// # Errors
+    /// If they do.
+    pub fn build(options: &Options) -> Result<Option<Arc<Self>>, String> {
+        match &options.cluster.tls {
+            Some(_) => Err(MISSING.to_owned()),
+            None => Ok(None),
+        }
+    }
+
+    /// See the module of the same name.
+    pub fn expires(&self) -> Option<i64> {
+        self.acceptor.expires()
     }
 }
 
@@ -79,8 +113,18 @@ impl Session {
         match acceptor.0 {}
     }
 
+    /// See above.
+    pub fn dialled(connector: Arc<Connector>, _: &str) -> Self {
+        match connector.0 {}
+    }
+
     /// As [`new`](Self::new), like all others.
     pub fn is_entering(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// See above.
+    pub fn bytes(&self) -> usize {
         match self.0 {}
     }
 
@@ -125,11 +169,16 @@ impl Buffers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::cluster::ClusterOptions;
 
     #[test]
     fn who_asks_for_tls_is_refused() {
         assert!(Acceptor::build(&Options::default()).is_ok_and(|acceptor| acceptor.is_none()));
         let options = Options { tls: Some(Box::default()), ..Options::default() };
         assert!(Acceptor::build(&options).is_err_and(|reason| reason.contains("built without it")));
+        assert!(RouteTls::build(&options).is_ok_and(|tls| tls.is_none()));
+        let cluster = ClusterOptions { tls: Some(Box::default()), ..ClusterOptions::default() };
+        let options = Options { cluster, ..Options::default() };
+        assert!(RouteTls::build(&options).is_err_and(|reason| reason.contains("built without it")));
     }
 }

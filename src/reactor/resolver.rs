@@ -6,7 +6,7 @@
 use super::mailbox::{Letter, Mailbox};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 
 /// Names that may wait.
@@ -33,9 +33,14 @@ impl Resolver {
         if self.questions.is_none() {
             self.questions = self.start();
         }
-        let is_taken = self.questions.as_ref().is_some_and(|asked| asked.try_send((number, host, port)).is_ok());
-        if !is_taken {
-            self.mailbox.post(Letter::Resolved(number, Err("too many names to look up".to_owned())));
+        let refused = match &self.questions {
+            Some(questions) => questions.try_send((number, host, port)).err().map(|refused| match refused {
+                TrySendError::Full((_, host, _)) | TrySendError::Disconnected((_, host, _)) => host,
+            }),
+            None => Some(host),
+        };
+        if let Some(host) = refused {
+            self.mailbox.post(Letter::Resolved(number, host, Err("too many names to look up".to_owned())));
         }
     }
 
@@ -45,7 +50,8 @@ impl Resolver {
         let mailbox = Arc::clone(&self.mailbox);
         let work = move || {
             for (number, host, port) in asked {
-                mailbox.post(Letter::Resolved(number, resolve(&host, port)));
+                let found = resolve(&host, port);
+                mailbox.post(Letter::Resolved(number, host, found));
             }
         };
         thread::Builder::new().name("resolver".into()).spawn(work).ok().map(|_| questions)

@@ -1,7 +1,7 @@
 //! The socket of a connection: plain, or with TLS between the wire and the rest.
 
 use super::stream::Stream;
-use super::tls::{Acceptor, Buffers, Session};
+use super::tls::{Acceptor, Buffers, Connector, Session};
 use crate::broker::Secured;
 use mio::net::TcpStream;
 use std::io::{self, IoSlice};
@@ -29,7 +29,7 @@ enum Layer {
 pub enum Step {
     /// Nothing yet.
     Waiting,
-    /// The client has begun: there is more to do.
+    /// A handshake has begun: there is more to do.
     Begun,
     /// The client does not want TLS, and need not.
     Plain,
@@ -52,6 +52,14 @@ impl Socket {
             None => Layer::Plain,
         };
         Self { stream: Stream::new(stream), queued: false, layer }
+    }
+
+    /// A connection to this host that was dialled, and is to have TLS.
+    pub fn dialled(stream: TcpStream, connector: Arc<Connector>, host: &str) -> Self {
+        let mut stream = Stream::new(stream);
+        // The first word is ours, so nothing is to be waited for.
+        stream.readable = true;
+        Self { stream, queued: false, layer: Layer::Tls(Box::new(Session::dialled(connector, host))) }
     }
 
     /// True while the peer may yet begin a handshake, or has: nothing else is to be read.
@@ -90,6 +98,15 @@ impl Socket {
         match &mut self.layer {
             Layer::Plain => self.stream.write(slices),
             Layer::Tls(session) => session.write(&mut self.stream, slices, buffers),
+        }
+    }
+
+    /// Memory that it takes beside the stream, in bytes.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        match &self.layer {
+            Layer::Plain => 0,
+            Layer::Tls(session) => session.bytes(),
         }
     }
 

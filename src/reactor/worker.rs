@@ -192,6 +192,8 @@ impl Worker {
     /// Works until told to shut down, and then until every connection has what waited for it, or too long.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        // Configured routes are dialled now, whether or not anything happens here.
+        self.attend_cluster();
         while !self.ending || self.sockets.iter().any(Option::is_some) {
             let throttled = self.is_throttled();
             let wait = self.wait(throttled);
@@ -322,13 +324,6 @@ impl Worker {
         self.watch(key, socket, peer);
     }
 
-    /// The same for a route, one that we dialled or not.
-    fn adopt_route(&mut self, key: u32, stream: TcpStream, _is_dialled: bool) {
-        self.mailboxes[self.number].count_in();
-        let Some(peer) = self.broker.client(key).map(|client| client.peer) else { return };
-        self.watch(key, Socket::new(stream, None), peer);
-    }
-
     fn watch(&mut self, key: u32, mut socket: Socket, peer: SocketAddr) {
         let key = key as usize;
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -386,8 +381,8 @@ impl Worker {
                     self.mailboxes[next].post(Letter::SendOneAway(hops - 1));
                 }
             }
-            Letter::Resolved(number, found) => self.resolved(number, found),
-            Letter::Rejoin(joining) => self.broker.join_cluster(&joining, 0),
+            Letter::Resolved(number, host, found) => self.resolved(number, host, found),
+            Letter::Rejoin(joining, tls) => self.rejoin_cluster(&joining, tls),
             Letter::Report(question, answers) => self.inquiries.push_back((Inquiry::new(question), answers)),
             // Whoever asks only looks at the number.
             Letter::Answer(missing) => _ = missing.fetch_sub(1, Ordering::Relaxed),
@@ -464,15 +459,21 @@ impl Worker {
         let room_bytes = room.len();
         let bytes = match socket.read(room, &mut self.scratch, &mut self.tls_buffers) {
             // With TLS there may be more to read all the same.
-            Ok(None) => return self.enqueue(key),
+            Ok(None) => {
+                self.count_socket(key);
+                return self.enqueue(key);
+            }
             Ok(Some(0)) => {
                 socket.stream.readable = false;
                 self.broker.end_of_input(key);
                 return self.act();
             }
             Ok(Some(bytes)) => bytes,
-            Err(_) => {
+            Err(error) => {
                 socket.stream.readable = false;
+                if error.kind() == io::ErrorKind::InvalidData {
+                    self.broker.refused_by_tls(key, &error);
+                }
                 self.broker.broken(key, Reason::ReadError);
                 return self.act();
             }
@@ -492,6 +493,7 @@ impl Worker {
         self.turns.read_bytes += bytes as u64;
         self.broker.filled(key, bytes.min(room_bytes));
         self.broker.receive(key, &self.scratch[..bytes.saturating_sub(room_bytes)]);
+        self.count_socket(key);
         self.after_input(key);
     }
 
@@ -518,6 +520,10 @@ impl Worker {
                 self.write(key);
             }
         }
+        if self.broker.look_at_memory(self.mailboxes[self.number].bytes()) {
+            self.tls_buffers.trim();
+            crate::sys::memory::trim();
+        }
         self.act();
         // Readers that have caught up let publishers of other workers go.
         self.post_mail();
@@ -537,17 +543,30 @@ impl Worker {
             let count = self.broker.local().output(key, &mut slices);
             match socket.write(&slices[..count], &mut self.tls_buffers) {
                 Ok(Some(bytes)) => self.broker.local().wrote(key, bytes),
-                Ok(None) => return self.broker.local().blocked(key),
+                Ok(None) => {
+                    self.broker.local().blocked(key);
+                    return self.count_socket(key);
+                }
                 Err(_) => {
                     self.broker.broken(key, Reason::WriteError);
                     break;
                 }
             }
         }
+        self.count_socket(key);
+        let Some(socket) = &mut self.sockets[key as usize] else { return };
         match self.broker.local().flushed(key) {
             Flushed::Stay => {}
             Flushed::HalfClose => socket.half_close(&mut self.tls_buffers),
             Flushed::Drop => self.drop_socket(key),
+        }
+    }
+
+    /// Tells the broker what a connection's socket holds.
+    #[inline]
+    fn count_socket(&mut self, key: u32) {
+        if let Some(Some(socket)) = self.sockets.get(key as usize) {
+            self.broker.count_beside(key, socket.bytes());
         }
     }
 

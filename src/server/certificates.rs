@@ -4,8 +4,9 @@
 use super::Server;
 use crate::config::Options;
 use crate::log::Log;
-use crate::reactor::tls::Acceptor;
+use crate::reactor::tls::{Acceptor, RouteTls};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often the files are looked at.
@@ -17,6 +18,37 @@ const WARN: Duration = Duration::from_secs(DAY as u64);
 
 /// Seconds of a day.
 const DAY: i64 = 24 * 60 * 60;
+
+/// What new connections begin TLS with.
+#[derive(Debug, Default)]
+pub(super) struct Tls {
+    /// Those of clients; none where they have no TLS.
+    pub clients: Option<Arc<Acceptor>>,
+    /// The same for routes.
+    pub routes: Option<Arc<RouteTls>>,
+}
+
+impl Tls {
+    /// What the options ask for.
+    ///
+    /// # Errors
+    /// A line that says which file or setting cannot be used.
+    pub(super) fn build(options: &Options) -> Result<Self, String> {
+        let of_routes = |reason| format!("cluster: {reason}");
+        Ok(Self { clients: Acceptor::build(options)?, routes: RouteTls::build(options).map_err(of_routes)? })
+    }
+
+    /// When the first of the certificates expires, in seconds since 1970.
+    fn expires(&self) -> Option<i64> {
+        let clients = self.clients.as_ref().and_then(|tls| tls.expires());
+        let routes = self.routes.as_ref().and_then(|tls| tls.expires());
+        clients.into_iter().chain(routes).min()
+    }
+
+    fn is_there(&self) -> bool {
+        self.clients.is_some() || self.routes.is_some()
+    }
+}
 
 /// What is known of the files in use.
 #[derive(Debug, Default)]
@@ -41,10 +73,12 @@ impl Watch {
 impl Server {
     /// Looks at the files if it is time. Returns when to look next; none where there is no TLS.
     pub(super) fn look_at_certificates(&mut self, now: Instant) -> Option<Instant> {
-        let expires = self.acceptor.as_ref()?.expires();
+        if !self.tls.is_there() {
+            return None;
+        }
         if self.watch.warn_at.is_none_or(|at| at <= now) {
             self.watch.warn_at = Some(now + WARN);
-            warn_of_end(expires, SystemTime::now(), &self.shared.log);
+            warn_of_end(self.tls.expires(), SystemTime::now(), &self.shared.log);
         }
         if let Some(at) = self.watch.look_at.filter(|at| *at > now) {
             return Some(at);
@@ -63,11 +97,12 @@ impl Server {
             return;
         }
         self.watch.files = files;
-        match Acceptor::build(&self.options) {
-            Ok(acceptor) => {
-                self.acceptor = acceptor;
+        match Tls::build(&self.options) {
+            Ok(tls) => {
+                self.tls = tls;
                 self.watch.warn_at = None;
                 self.tell_workers();
+                self.rejoin_cluster();
                 self.shared.log.info(format_args!("Reloaded: tls certificates"));
             }
             Err(reason) => {
@@ -81,9 +116,13 @@ impl Server {
 }
 
 fn stamps(options: &Options) -> Vec<Stamp> {
-    let Some(tls) = &options.tls else { return Vec::new() };
-    let pairs = tls.certificates.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
-    pairs.chain(&tls.ca_file).map(|path| stamp(path)).collect()
+    let blocks = [&options.tls, &options.cluster.tls].into_iter().flatten();
+    blocks
+        .flat_map(|tls| {
+            let pairs = tls.certificates.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
+            pairs.chain(&tls.ca_file).map(|path| stamp(path))
+        })
+        .collect()
 }
 
 fn stamp(path: &Path) -> Stamp {

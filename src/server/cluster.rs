@@ -5,11 +5,13 @@ use crate::broker::routes::{Joining, ROUTE_WORKER};
 use crate::cluster::{Own, Settings};
 use crate::config::Options;
 use crate::log::Log;
+use crate::reactor::tls::RouteTls;
 use crate::reactor::{Letter, RouteDoor, host_port, listen};
 use crate::sys;
 use mio::net::TcpListener;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// Letters of a name that is made up, as of the official server's.
 const NAME_LETTERS: usize = 22;
@@ -46,9 +48,9 @@ impl Entrance {
     }
 
     /// What the worker that owns the routes needs; to be asked for once.
-    pub fn door(&mut self, joining: Joining) -> io::Result<Option<RouteDoor>> {
+    pub fn door(&mut self, joining: Joining, tls: Option<Arc<RouteTls>>) -> io::Result<Option<RouteDoor>> {
         let Some(socket) = self.socket.take() else { return Ok(None) };
-        Ok(Some(RouteDoor { socket, address: self.address, joining: Box::new(joining), seed: random()? }))
+        Ok(Some(RouteDoor { socket, address: self.address, joining: Box::new(joining), tls, seed: random()? }))
     }
 
     /// Says that peers can come.
@@ -119,7 +121,8 @@ impl Server {
     /// Goes on with the options of the cluster that are in force now.
     pub(super) fn rejoin_cluster(&self) {
         if let Some(joining) = self.joining() {
-            self.mailboxes[usize::from(ROUTE_WORKER)].post(Letter::Rejoin(Box::new(joining)));
+            let letter = Letter::Rejoin(Box::new(joining), self.tls.routes.clone());
+            self.mailboxes[usize::from(ROUTE_WORKER)].post(letter);
         }
     }
 

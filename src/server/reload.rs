@@ -1,12 +1,12 @@
 //! Other options for the running server: read and checked whole, then applied at once or not at all.
 
 use super::Server;
-use super::certificates::Watch;
+use super::certificates::{Tls, Watch};
+use super::memory_budget;
 use crate::config::reload::{self, Change};
 use crate::config::{self, Options, Source};
 use crate::log::{Opened, Settings};
 use crate::reactor::Letter;
-use crate::reactor::tls::Acceptor;
 use crate::sys::{error_text, pid_file};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A reload that can no longer fail.
 struct Plan {
     options: Options,
-    acceptor: Option<Arc<Acceptor>>,
+    tls: Tls,
     watch: Watch,
     warnings: Vec<String>,
     changes: Vec<Change>,
@@ -45,7 +45,7 @@ impl Server {
         let changes = reload::changes(&self.options, &options)?;
         // The files may have changed even where the options have not.
         let watch = Watch::of(&options);
-        let acceptor = Acceptor::build(&options)?;
+        let tls = Tls::build(&options)?;
         let (before, after) = (self.options.log_settings(), options.log_settings());
         let opened = if after.writes_like(&before) { None } else { Some(open_log(&after)?) };
         if let Some(path) = options.pid_file.as_ref().filter(|_| changes.iter().any(|change| change.is_of("pid_file")))
@@ -53,16 +53,16 @@ impl Server {
             let failed = |error| format!("could not write pidfile: open {}: {}", path.display(), error_text(&error));
             pid_file::write(path).map_err(failed)?;
         }
-        Ok(Plan { options, acceptor, watch, warnings, changes, opened })
+        Ok(Plan { options, tls, watch, warnings, changes, opened })
     }
 
     fn apply(&mut self, plan: Plan) {
-        let Plan { options, acceptor, watch, warnings, changes, opened } = plan;
-        let had_tls = self.acceptor.is_some();
+        let Plan { options, tls, watch, warnings, changes, opened } = plan;
+        let had_tls = self.tls.clients.is_some();
         // Kept until the workers have let go of them: with very many users it takes long to forget them.
         let _before = (Arc::clone(&self.options), self.shared.auth(&self.options));
         self.options = Arc::new(options);
-        self.acceptor = acceptor;
+        self.tls = tls;
         self.watch = watch;
         let log = self.shared.log.clone();
         warnings.iter().for_each(|warning| log.warn(format_args!("{warning}")));
@@ -72,8 +72,9 @@ impl Server {
         let Settings { debug, trace, .. } = self.options.log_settings();
         log.set_debug(debug);
         log.set_trace(trace);
+        self.shared.budget.set_most(memory_budget(&self.options));
         self.tell_workers();
-        if !changes.is_empty() {
+        if !changes.is_empty() || self.tls.routes.is_some() {
             self.rejoin_cluster();
         }
         let is_changed = |key| changes.iter().any(|change| change.is_of(key));
@@ -84,7 +85,7 @@ impl Server {
         if is_changed("max_connections") {
             self.close_surplus();
         }
-        match (had_tls, &self.acceptor) {
+        match (had_tls, &self.tls.clients) {
             (_, Some(_)) => log.info(format_args!("Reloaded: tls = enabled")),
             (true, None) => log.info(format_args!("Reloaded: tls = disabled")),
             (false, None) => {}
@@ -102,12 +103,12 @@ impl Server {
     pub(super) fn tell_workers(&self) {
         let (done, all_done) = mpsc::channel();
         for mailbox in &self.mailboxes {
-            let (options, acceptor) = (Arc::clone(&self.options), self.acceptor.clone());
+            let (options, acceptor) = (Arc::clone(&self.options), self.tls.clients.clone());
             mailbox.post(Letter::Reload(options, acceptor, done.clone()));
         }
         drop(done);
         if let Some(monitor) = &self.monitor {
-            monitor.adopt(Arc::clone(&self.options), self.acceptor.clone());
+            monitor.adopt(Arc::clone(&self.options), self.tls.clients.clone());
         }
         // Nothing is ever sent: the wait ends when the last worker has dropped its end.
         _ = all_done.recv_timeout(PATIENCE);

@@ -25,6 +25,12 @@ pub enum ProtocolError<'a> {
     AuthenticationTimeout,
     /// The server has `max_connections` clients.
     Connections,
+    /// The client's address has `max_connections_per_address` clients.
+    AddressConnections,
+    /// There is no memory for another client.
+    ConnectionMemory,
+    /// There is no memory for another subscription.
+    SubscriptionMemory,
     /// There were `tls.connection_rate_limit` connections in this second.
     Throttled,
     /// The account has as many clients as it may have.
@@ -64,6 +70,10 @@ impl ProtocolError<'_> {
             AuthenticationTimeout => "Authentication Timeout",
             AccountConnections => "maximum account active connections exceeded",
             Connections => "maximum connections exceeded",
+            // They begin as clients know them.
+            AddressConnections => "maximum connections exceeded for this address",
+            ConnectionMemory => "maximum connections exceeded: the server is short of memory",
+            SubscriptionMemory => "maximum subscriptions exceeded: the server is short of memory",
             Throttled => "Connection throttling is active. Please try again later.",
             Subscriptions => "maximum subscriptions exceeded",
             Subject => "Invalid Subject",

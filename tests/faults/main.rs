@@ -15,6 +15,7 @@ mod lame_duck;
 mod lifecycle;
 mod log_lines;
 mod logging;
+mod memory;
 mod options;
 mod orders;
 mod peer;

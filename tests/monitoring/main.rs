@@ -5,6 +5,7 @@
 #![cfg(all(target_os = "linux", feature = "monitoring"))]
 
 mod access;
+mod clustered;
 mod counters;
 mod hostile;
 mod http;
@@ -19,6 +20,7 @@ mod page;
 mod peer;
 #[path = "../support/mod.rs"]
 mod support;
+mod tools;
 
 /// Runs a check with one worker and with several.
 fn with_each_worker_count(check: impl Fn(usize)) {

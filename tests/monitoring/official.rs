@@ -163,7 +163,7 @@ fn every_field_of_the_official_documents_is_there_with_its_type() {
 /// How a field differs.
 #[derive(Debug)]
 #[allow(dead_code, reason = "shown when a test fails")]
-enum Fault {
+pub enum Fault {
     /// It is not there; this is what the official server has.
     Missing(Value),
     /// The official server has no such field.
@@ -175,7 +175,7 @@ enum Fault {
 }
 
 /// Tells every difference with the path of its field.
-fn compare(path: &str, theirs: &Value, ours: &Value, tell: &mut dyn FnMut(&str, Fault)) {
+pub fn compare(path: &str, theirs: &Value, ours: &Value, tell: &mut dyn FnMut(&str, Fault)) {
     match (theirs, ours) {
         (Value::Object(theirs), Value::Object(ours)) => {
             let keys: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();

@@ -67,7 +67,8 @@ impl Failures {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// The address itself, or of an IPv6 address the network that a host may choose its addresses from.
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => {

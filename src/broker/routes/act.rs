@@ -1,6 +1,6 @@
 //! What the cluster has its owner do.
 
-use super::{Neighbour, News, ROUTE_WORKER};
+use super::{Ended, Neighbour, News, ROUTE_WORKER};
 use crate::broker::auth::check::Hash;
 use crate::broker::auth::{Check, Verdict};
 use crate::broker::client::Client;
@@ -27,9 +27,12 @@ impl Broker {
         while let Some(membership) = &mut self.membership {
             if let Some(action) = membership.cluster.next_action() {
                 self.follow(action);
-            } else if let Some((conn, neighbour)) = self.local.routes.ended.pop() {
+            } else if let Some(Ended { conn, dial, reason, neighbour }) = self.local.routes.ended.pop() {
                 membership.keys.remove(&conn);
-                membership.cluster.closed(conn, now);
+                match dial {
+                    Some(dial) => membership.cluster.dial_failed(dial, reason.text(), now),
+                    None => membership.cluster.closed(conn, now),
+                }
                 if let Some(neighbour) = neighbour {
                     self.forget_neighbour(*neighbour);
                 }
@@ -115,7 +118,7 @@ impl Broker {
     pub(super) fn tell_news(&mut self) {
         let Some(membership) = &self.membership else { return };
         let news = Arc::new(membership.news());
-        for worker in 0..self.local.workers() {
+        for worker in 0..self.local.workers() as u8 {
             if worker != ROUTE_WORKER {
                 self.local.mail.push((worker, Mail::News(Arc::clone(&news))));
             }

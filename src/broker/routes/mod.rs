@@ -25,7 +25,7 @@ use super::mail::Mail;
 use super::reason::Reason;
 use super::security::{Greeting, Security};
 use super::{Broker, NEVER};
-use crate::cluster::{Cluster, Conn, DialId, Own, Peer, Settings};
+use crate::cluster::{Cluster, Conn, DialId, Own, Peer, STRANGERS_MAX, Settings};
 use crate::interest::remote::Sweep;
 use crate::interest::routes::ROUTES_MAX;
 use crate::interest::{AccountId, Announcer, Remote, Target};
@@ -44,6 +44,8 @@ pub const ROUTE_WORKER: u8 = 0;
 pub struct Route {
     /// The dial it came of, until the cluster knows of the connection.
     dial: Option<DialId>,
+    /// The cluster does not know of it because a handshake comes first.
+    is_entering: bool,
     /// Who is at the other end, once it has said so.
     pub(super) peer: Option<Box<Neighbour>>,
     /// The account of the last message, as the peer calls it and as we do.
@@ -78,10 +80,24 @@ pub(super) struct Table {
     import: Option<SubjectLists>,
     /// The count of changes that was announced last.
     announced: u32,
-    /// Connections that were closed and of which the cluster does not know that yet; with who was at the other end.
-    ended: Vec<(Conn, Option<Box<Neighbour>>)>,
+    /// Connections that were closed and of which the cluster does not know that yet.
+    ended: Vec<Ended>,
+    /// Connections that the cluster does not know of yet, because a handshake comes first.
+    entering: usize,
     /// Lines, and names of queue groups, while they are put together.
     scratch: Vec<u8>,
+}
+
+/// A connection that was closed.
+#[derive(Debug)]
+struct Ended {
+    conn: Conn,
+    /// The dial it came of, if the cluster has heard nothing of that.
+    dial: Option<DialId>,
+    /// Why it ended.
+    reason: Reason,
+    /// Who was at the other end.
+    neighbour: Option<Box<Neighbour>>,
 }
 
 impl Table {
@@ -110,12 +126,16 @@ impl Table {
     }
 
     /// A route's connection is closed: from now on nothing is sent to it.
-    pub(super) fn note_end(&mut self, key: u32, client: &mut Client) {
-        let neighbour = client.route.as_mut().and_then(|route| route.peer.take());
+    pub(super) fn note_end(&mut self, key: u32, client: &mut Client, reason: Reason) {
+        let Some(route) = &mut client.route else { return };
+        let (dial, neighbour) = (route.dial.take(), route.peer.take());
         if let Some(neighbour) = &neighbour {
             self.remove(neighbour.remote.route(), key);
         }
-        self.ended.push((client.cid, neighbour));
+        if std::mem::take(&mut route.is_entering) {
+            self.entering -= 1;
+        }
+        self.ended.push(Ended { conn: client.cid, dial, reason, neighbour });
     }
 }
 
@@ -241,8 +261,7 @@ impl Client {
 }
 
 impl Broker {
-    /// Becomes a member of a cluster, or one with other options. Only the worker that owns the routes does. Routes are
-    /// dialled from the next [`attend_cluster`](Self::attend_cluster) on.
+    /// Becomes a member of a cluster, or one with other options. Only the worker that owns the routes does.
     pub fn join_cluster(&mut self, joining: &Joining, seed: u64) {
         let now = self.local.now;
         self.local.routes.import.clone_from(&joining.own.import);
@@ -257,6 +276,7 @@ impl Broker {
                 *none = Some(membership);
             }
         }
+        self.follow_cluster();
         self.tell_news();
     }
 
@@ -289,8 +309,9 @@ impl Broker {
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let mut client = Client::new(peer, cid, self.local.now_us, NEVER, self.local.look_from());
         client.headers = true;
-        client.route = Some(Box::new(Route { dial, ..Route::default() }));
         let handshake = self.membership.as_ref().and_then(|membership| membership.handshake);
+        let is_entering = handshake.is_some();
+        client.route = Some(Box::new(Route { dial, is_entering, ..Route::default() }));
         if let Some(patience) = handshake {
             client.security = Security::Awaited(Greeting::Withheld);
             client.due.handshake = self.local.now + patience.as_millis() as u64;
@@ -298,10 +319,19 @@ impl Broker {
         let key = self.local.clients.insert(client) as u32;
         let client = &self.local.clients[key as usize];
         self.shared.log.info(format_args!("{client} - Route connection created"));
-        match handshake {
-            Some(_) => self.local.rearm(key),
-            None => self.introduce_route(key),
+        if !is_entering {
+            self.introduce_route(key);
+            return key;
         }
+        if self.shared.log.debug_on() {
+            let side = if dial.is_some() { "client" } else { "server" };
+            self.shared.log.debug(format_args!("{client} - Starting TLS route {side} handshake"));
+        }
+        self.local.routes.entering += 1;
+        if dial.is_none() && self.local.routes.entering > STRANGERS_MAX {
+            self.local.close(key, Reason::MaximumConnectionsExceeded, None);
+        }
+        self.local.rearm(key);
         key
     }
 
@@ -310,6 +340,9 @@ impl Broker {
         let now = self.local.now;
         let client = &mut self.local.clients[key as usize];
         let (conn, ip) = (client.cid, client.peer.ip());
+        if client.route.as_mut().is_some_and(|route| std::mem::take(&mut route.is_entering)) {
+            self.local.routes.entering -= 1;
+        }
         let Some(membership) = &mut self.membership else {
             return self.local.close(key, Reason::ServerShutdown, None);
         };

@@ -7,6 +7,7 @@ use crate::broker::{Action, Broker, Closed, Flushed, Identity, Mail, Reason, Sha
 use crate::config::Options;
 use crate::interest::GLOBAL_ACCOUNT;
 use crate::log::Log;
+use crate::memory::Budget;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -113,7 +114,8 @@ impl World {
     /// That many workers with these options.
     pub fn new(workers: usize, options: Options, log: Log, seed: u64) -> Self {
         let identity = Identity { id: "NID".into(), name: "name".into(), host: "::1".into(), port: 4222 };
-        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(Closed::new(100)));
+        let shared = Shared::new(identity, log, seed).with_closed(Closed::new(100));
+        let shared = Arc::new(shared.with_budget(Budget::new(usize::MAX, workers)));
         let options = Arc::new(options);
         let seed = |worker| seed + worker as u64;
         let broker = |worker| Broker::new(shared.clone(), options.clone(), worker as u8, workers, seed(worker));
@@ -272,6 +274,7 @@ impl World {
                 self.write(peer);
             }
         }
+        self.brokers[worker].look_at_memory(0);
         self.act(worker);
         self.post_mail(worker);
     }
@@ -407,6 +410,10 @@ impl World {
                 self.flush(worker);
             }
             let ready = self.peers.iter().position(|peer| peer.ready && !peer.dropped);
+            // It is not waited for whatever only the clock brings, but for this.
+            if self.brokers.iter().any(Broker::waits_for_others) {
+                self.set_now(self.now + 1);
+            }
             match ready {
                 Some(peer) => self.read(peer, usize::MAX, usize::MAX),
                 None if self.is_quiet() => return,
@@ -451,6 +458,7 @@ impl World {
             assert_eq!(broker.count(), 0);
             broker.trim();
             assert_eq!(broker.local.pool.bytes(), 0, "blocks are held by nobody");
+            assert_eq!(broker.held(), 0, "nothing is counted for nobody");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Options about what a client may cost.
 
 use super::set::*;
-use crate::config::options::WriteTimeout;
+use crate::config::options::{MaxMemory, WriteTimeout};
 
 /// In the order `--help` shows them.
 pub(super) const OPTIONS: &[Spec] = &[
@@ -39,6 +39,32 @@ pub(super) const OPTIONS: &[Spec] = &[
         ..COMMON
     },
     Spec {
+        keys: &["max_memory"],
+        kind: Kind::Integer,
+        default: "0",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "Most bytes of memory in use; 0 is half of the machine's, -1 no limit",
+        effect: Effect::Set {
+            set: |options, value| {
+                options.max_memory = match within("max_memory", value, -1..=i64::MAX)? {
+                    0 => MaxMemory::Share,
+                    -1 => MaxMemory::Endless,
+                    bytes => MaxMemory::Bytes(usize::try_from(bytes).unwrap_or(usize::MAX)),
+                };
+                Ok(())
+            },
+            get: |options| {
+                Some(Value::Integer(match options.max_memory {
+                    MaxMemory::Share => 0,
+                    MaxMemory::Endless => -1,
+                    MaxMemory::Bytes(bytes) => i64::try_from(bytes).unwrap_or(i64::MAX),
+                }))
+            },
+        },
+        ..COMMON
+    },
+    Spec {
         keys: &["write_deadline"],
         kind: Kind::Duration,
         default: "10s",
@@ -64,6 +90,26 @@ pub(super) const OPTIONS: &[Spec] = &[
             },
             get: |options| Some(Value::Integer(options.max_connections as i64)),
         },
+        ..COMMON
+    },
+    Spec {
+        keys: &["max_connections_per_address"],
+        kind: Kind::Integer,
+        default: "0",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "Most clients of one address at a time; 0 is no limit",
+        effect: number!(max_connections_per_address, 0..=BYTES_MAX),
+        ..COMMON
+    },
+    Spec {
+        keys: &["connection_rate_per_address"],
+        kind: Kind::Integer,
+        default: "0",
+        reload: Reload::Applied,
+        group: Group::Limits,
+        help: "Most new clients of one address in a second; 0 is no limit",
+        effect: number!(connection_rate_per_address, 0..=BYTES_MAX),
         ..COMMON
     },
     Spec {

@@ -104,6 +104,8 @@ impl Context {
         let shared = &self.subject.shared;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         series.one(Kind::Gauge, "memory_bytes", "Resident memory of the process", usage::resident_bytes());
+        let used = shared.budget.used();
+        series.one(Kind::Gauge, "memory_counted_bytes", "Memory in use as counted against max_memory", used);
         series.one(Kind::Counter, "cpu_seconds", "Processor time used", seconds(usage::processor_time()));
         series.one(Kind::Gauge, "cores", "Processors of the machine", cores);
         series.one(Kind::Gauge, "workers", "Threads that serve clients", self.workers.count());
@@ -121,12 +123,15 @@ impl Context {
         let clients = |count| [("client", count)];
         series.many(Kind::Counter, "messages", "Messages from and to clients", "direction", messages);
         series.many(Kind::Counter, "message_bytes", "Their headers and payloads", "direction", bytes);
+        let slow = [("client", counts.slow_clients.iter().sum()), ("route", counts.slow_routes)];
         let help = "Connections closed because they did not read";
-        series.many(Kind::Counter, "slow_consumers", help, "kind", clients(counts.slow_consumers));
+        series.many(Kind::Counter, "slow_consumers", help, "kind", slow);
         let help = "Connections closed because they did not answer PINGs";
         series.many(Kind::Counter, "stale_connections", help, "kind", clients(counts.stale_connections));
         let help = "Times that a subscriber held a publisher back";
         series.one(Kind::Counter, "stalls", help, counts.stalls);
+        let help = "Subscriptions refused because there was too little memory";
+        series.one(Kind::Counter, "refused_subscriptions", help, counts.refused_subs);
         let help = "Messages not given to a subscriber that was too far behind";
         series.one(Kind::Counter, "refused_messages", help, counts.refused);
         let connections = counts.cuts.iter().map(|(reason, cut)| (reason, cut.connections));
@@ -162,6 +167,10 @@ impl Context {
         limit("max_payload_bytes", "Largest payload", &options.max_payload);
         limit("max_pending_bytes", "Most output that may wait for one client", &options.max_pending);
         limit("max_control_line_bytes", "Longest line of one operation", &options.max_control_line);
+        let most = self.subject.shared.budget.most();
+        if most < usize::MAX {
+            limit("max_memory_bytes", "Most memory in use", &most);
+        }
         limit("write_deadline_seconds", "Time for a write without progress", &seconds(options.write_deadline));
         limit("ping_interval_seconds", "Time between PINGs to a silent client", &seconds(options.ping_interval));
         limit("ping_max", "PINGs that may go unanswered", &options.ping_max);

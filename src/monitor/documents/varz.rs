@@ -1,8 +1,8 @@
 //! `/varz`: the server as a whole.
 
 use super::{Answer, Context, Nothing, is_zero, number, pretty};
-use crate::broker::NATS_VERSION;
 use crate::broker::routes::ClusterReport;
+use crate::broker::{NATS_VERSION, Reason};
 use crate::config::ClusterOptions;
 use crate::config::authorization::Authorization;
 use crate::config::tls::TIMEOUT;
@@ -58,6 +58,7 @@ struct Varz<'a> {
     now: String,
     uptime: String,
     mem: u64,
+    memory: Memory,
     cores: usize,
     gomaxprocs: usize,
     #[serde(serialize_with = "number")]
@@ -127,6 +128,22 @@ impl<'a> Cluster<'a> {
     }
 }
 
+/// The byte budget, and what it has cost clients.
+#[derive(Debug, Serialize)]
+struct Memory {
+    /// Bytes that may be in use; absent if there is no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<usize>,
+    /// Bytes in use that are counted against it.
+    counted: usize,
+    /// Connections closed because they held most when it was exceeded.
+    closed_connections: u64,
+    /// Connections refused because too little was left.
+    refused_connections: u64,
+    /// Subscriptions refused for the same.
+    refused_subscriptions: u64,
+}
+
 /// A count by the kind of connection.
 #[derive(Debug, Default, Serialize)]
 struct Kinds {
@@ -189,6 +206,13 @@ impl Context {
             now: timestamp(now),
             uptime: uptime(Duration::from_micros(now_us)),
             mem: usage::resident_bytes(),
+            memory: Memory {
+                max: Some(shared.budget.most()).filter(|most| *most < usize::MAX),
+                counted: shared.budget.used(),
+                closed_connections: counts.closed(Reason::MaximumMemoryExceeded),
+                refused_connections: counts.closed(Reason::MemoryShort),
+                refused_subscriptions: counts.refused_subs,
+            },
             cores,
             gomaxprocs: self.workers.count(),
             cpu,
@@ -205,7 +229,7 @@ impl Context {
             out_bytes: traffic.out_bytes + through.out_bytes,
             out_client_msgs: traffic.out_messages,
             out_client_bytes: traffic.out_bytes,
-            slow_consumers: counts.slow_consumers,
+            slow_consumers: counts.slow_consumers(),
             stale_connections: counts.stale_connections,
             stalled_clients: counts.stalls,
             subscriptions,
@@ -214,7 +238,11 @@ impl Context {
             config_digest: "",
             tags: &options.server_tags,
             metadata: options.server_metadata.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect(),
-            slow_consumer_stats: Kinds { clients: counts.slow_consumers, ..Kinds::default() },
+            slow_consumer_stats: Kinds {
+                clients: counts.slow_clients.iter().sum(),
+                routes: counts.slow_routes,
+                ..Kinds::default()
+            },
             stale_connection_stats: Kinds { clients: counts.stale_connections, ..Kinds::default() },
         }))
     }

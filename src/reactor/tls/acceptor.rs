@@ -1,7 +1,8 @@
-//! What every TLS connection of the server begins with.
+//! What every TLS connection begins with that others dial.
 
 use super::certificates::{self, Chosen};
-use super::failure::Failure;
+use super::engine::Engine;
+use super::pins::Pins;
 use super::suites;
 use crate::config::Options;
 use crate::config::tls::{TlsSettings, Version};
@@ -23,7 +24,7 @@ pub struct Acceptor {
     /// The same for monitoring, whose clients need no certificate.
     web: Arc<ServerConfig>,
     takes_plain: bool,
-    pins: Vec<[u8; 32]>,
+    pins: Arc<Pins>,
     expires: Option<i64>,
 }
 
@@ -38,11 +39,30 @@ impl Acceptor {
         let chosen = certificates::load(&settings.certificates, &provider)?;
         let expires = chosen.expires();
         let chosen = Arc::new(chosen);
-        let config =
-            Arc::new(server_config(settings, Arc::clone(&provider), Arc::clone(&chosen), settings.verifies())?);
-        let web = Arc::new(server_config(settings, provider, chosen, false)?);
-        let pins = settings.pinned_certs.clone();
+        let mut config = server_config(settings, Arc::clone(&provider), Arc::clone(&chosen), settings.verifies())?;
+        let mut web = server_config(settings, provider, chosen, false)?;
+        give_tickets(&mut config)?;
+        give_tickets(&mut web)?;
+        let (config, web) = (Arc::new(config), Arc::new(web));
+        let pins = Arc::new(Pins::new(settings));
         Ok(Some(Arc::new(Self { config, web, takes_plain: options.allow_non_tls, pins, expires })))
+    }
+
+    /// The same for routes: the peer's certificate is looked at each time, so nothing is resumed.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn of_routes(
+        settings: &TlsSettings,
+        provider: Arc<CryptoProvider>,
+        chosen: Arc<Chosen>,
+        pins: Arc<Pins>,
+    ) -> Result<Arc<Self>, String> {
+        let expires = chosen.expires();
+        let mut config = server_config(settings, provider, chosen, true)?;
+        config.send_tls13_tickets = 0;
+        let config = Arc::new(config);
+        Ok(Arc::new(Self { web: Arc::clone(&config), config, takes_plain: false, pins, expires }))
     }
 
     /// When the first of the server's certificates expires, in seconds since 1970; none if that cannot be read.
@@ -56,8 +76,8 @@ impl Acceptor {
     }
 
     /// The engine of a new connection.
-    pub(super) fn engine(&self) -> Result<UnbufferedServerConnection, rustls::Error> {
-        UnbufferedServerConnection::new(Arc::clone(&self.config))
+    pub(super) fn engine(&self) -> Result<Engine, rustls::Error> {
+        UnbufferedServerConnection::new(Arc::clone(&self.config)).map(Engine::Server)
     }
 
     /// The engine of a new monitoring connection.
@@ -65,15 +85,9 @@ impl Acceptor {
         ServerConnection::new(Arc::clone(&self.web))
     }
 
-    /// Whether a client with this certificate may come in, as far as pinned keys go.
-    pub(super) fn check_pin(&self, public_key: Option<&[u8]>) -> Result<(), Failure> {
-        if self.pins.is_empty() {
-            return Ok(());
-        }
-        match public_key.map(suites::sha256) {
-            Some(digest) if self.pins.iter().any(|pin| pin[..] == digest[..]) => Ok(()),
-            _ => Err(Failure::NotPinned),
-        }
+    /// The keys that peers may have.
+    pub(super) fn pins(&self) -> &Arc<Pins> {
+        &self.pins
     }
 }
 
@@ -83,12 +97,8 @@ fn server_config(
     chosen: Arc<Chosen>,
     verifies: bool,
 ) -> Result<ServerConfig, String> {
-    let versions: &[&SupportedProtocolVersion] = match settings.min_version {
-        Version::Tls12 => &[&TLS13, &TLS12],
-        Version::Tls13 => &[&TLS13],
-    };
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(versions)
+        .with_protocol_versions(versions(settings))
         .map_err(|error| error.to_string())?;
     let builder = if verifies {
         let roots = Arc::new(certificates::roots(settings.ca_file.as_deref())?);
@@ -104,8 +114,22 @@ fn server_config(
     let mut config = builder.with_cert_resolver(chosen);
     config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(config)
+}
+
+/// The versions that are spoken.
+pub(super) fn versions(settings: &TlsSettings) -> &'static [&'static SupportedProtocolVersion] {
+    static ALL: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+    match settings.min_version {
+        Version::Tls12 => &ALL,
+        Version::Tls13 => &ALL[..1],
+    }
+}
+
+/// Lets clients resume their session.
+fn give_tickets(config: &mut ServerConfig) -> Result<(), String> {
     // Their key lives as long as this value, so what a reload refuses cannot come back by a ticket.
     config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(|error| error.to_string())?;
     config.send_tls13_tickets = TICKETS;
-    Ok(config)
+    Ok(())
 }

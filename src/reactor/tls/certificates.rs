@@ -71,7 +71,7 @@ fn pair_of(pair: &KeyPair, provider: &CryptoProvider) -> Result<Certificate, Str
 /// A line in the words of the official server.
 pub fn roots(path: Option<&Path>) -> Result<RootCertStore, String> {
     let Some(path) = path else {
-        return Err("missing 'ca_file' in TLS configuration: client certificates cannot be verified".to_owned());
+        return Err("missing 'ca_file' in TLS configuration: certificates cannot be verified".to_owned());
     };
     let text = read(path)?;
     let mut roots = RootCertStore::empty();
@@ -97,6 +97,11 @@ impl Chosen {
     /// When the first of them expires, in seconds since 1970.
     pub fn expires(&self) -> Option<i64> {
         self.certificates.iter().filter_map(|certificate| certificate.expires).min()
+    }
+
+    /// The first, to be shown where nobody asks for a name.
+    pub fn first(&self) -> Option<Arc<CertifiedKey>> {
+        self.certificates.first().map(|certificate| Arc::clone(&certificate.key))
     }
 
     /// The certificate for a host name, in lower case; the first one if none is for it.

@@ -7,13 +7,13 @@ use std::io;
 /// Why a handshake came to nothing.
 #[derive(Debug)]
 pub enum Failure {
-    /// The client speaks something else.
+    /// The peer speaks something else.
     NotTls,
-    /// The client went away before it said anything, or between two records.
+    /// The peer went away before it said anything, or between two records.
     Ended,
-    /// The client went away within a record.
+    /// The peer went away within a record.
     EndedWithin,
-    /// The client sent more without an end than any handshake needs.
+    /// The peer sent more without an end than any handshake needs.
     TooLong,
     /// The certificate's names cannot be read.
     Certificate,
@@ -21,6 +21,8 @@ pub enum Failure {
     NotPinned,
     /// The socket failed.
     Io(io::Error),
+    /// No certificate can be for a host of this name.
+    Host,
     /// What the engine says.
     Tls(Error),
 }
@@ -51,8 +53,9 @@ impl fmt::Display for Failure {
             Failure::Ended => f.write_str("EOF"),
             Failure::EndedWithin => f.write_str("unexpected EOF"),
             Failure::TooLong => f.write_str("tls: handshake message is too long"),
-            Failure::Certificate => f.write_str("tls: the names in the client's certificate cannot be read"),
-            Failure::NotPinned => f.write_str("tls: the client's certificate is not pinned"),
+            Failure::Certificate => f.write_str("tls: the names in the certificate cannot be read"),
+            Failure::NotPinned => f.write_str("tls: the certificate is not pinned"),
+            Failure::Host => f.write_str("tls: the host's name is none that a certificate can be for"),
             Failure::Io(error) => f.write_str(&crate::sys::error_text(error)),
             Failure::Tls(error) => write_engine(error, f),
         }

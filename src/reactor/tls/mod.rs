@@ -1,9 +1,9 @@
-//! TLS for clients, with rustls as the engine.
+//! TLS for clients and routes, with rustls as the engine.
 //!
 //! ```text
-//! files --certificates--> Acceptor (main thread) --> every worker --> Session (one for each connection)
-//!                                                                        |  records
-//!                                                                     Stream
+//! files --certificates--> Acceptor (main thread) --> every worker -----> Session (one for each connection)
+//!                         RouteTls (the same) -----> that of the routes --^ |  records
+//!                                                                        Stream
 //! ```
 //!
 //! rustls is used without buffers of its own: a worker has one set of [`Buffers`] for all its connections, in which records
@@ -13,7 +13,10 @@
 mod acceptor;
 mod buffers;
 mod certificates;
+mod connector;
+mod engine;
 mod failure;
+mod pins;
 mod records;
 mod session;
 mod suites;
@@ -21,5 +24,6 @@ mod web;
 
 pub use acceptor::Acceptor;
 pub use buffers::Buffers;
+pub use connector::{Connector, RouteTls};
 pub use session::Session;
 pub use web::WebStream;

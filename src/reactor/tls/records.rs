@@ -1,8 +1,8 @@
 //! Records in both directions: the only place that drives the TLS engine.
 
 use super::buffers::{Outgoing, RECORD_BYTES, SEALED_BYTES};
-use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic};
+use super::engine::{Drive, Engine, Seal};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 use std::io::IoSlice;
 
 /// What a record has beside its plain bytes, at most.
@@ -22,15 +22,28 @@ pub struct Worked {
 /// Works on the whole records at the start of `incoming`: what they carry goes to `take`, what they ask for is put into
 /// `out`. When there is nothing left to do, `traffic` may seal bytes of ours, if the connection is that far.
 pub fn work(
-    engine: &mut UnbufferedServerConnection,
+    engine: &mut Engine,
+    incoming: &mut [u8],
+    out: &mut Outgoing,
+    take: impl FnMut(&[u8]),
+    traffic: impl FnOnce(&mut dyn Seal, &mut Outgoing),
+) -> Worked {
+    match engine {
+        Engine::Server(engine) => drive(&mut **engine, incoming, out, take, traffic),
+        Engine::Client(engine) => drive(&mut ***engine, incoming, out, take, traffic),
+    }
+}
+
+fn drive(
+    engine: &mut impl Drive,
     incoming: &mut [u8],
     out: &mut Outgoing,
     mut take: impl FnMut(&[u8]),
-    traffic: impl FnOnce(WriteTraffic<'_, ServerConnectionData>, &mut Outgoing),
+    traffic: impl FnOnce(&mut dyn Seal, &mut Outgoing),
 ) -> Worked {
     let mut worked = Worked { used: 0, is_end: false, flaw: None };
     loop {
-        let UnbufferedStatus { discard, state } = engine.process_tls_records(&mut incoming[worked.used..]);
+        let UnbufferedStatus { discard, state } = engine.process(&mut incoming[worked.used..]);
         let mut more = true;
         match state {
             Ok(ConnectionState::ReadTraffic(mut records)) => {
@@ -42,9 +55,9 @@ pub fn work(
             Ok(ConnectionState::EncodeTlsData(mut data)) => encode(out, |room| data.encode(room)),
             Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
             Ok(ConnectionState::PeerClosed) => worked.is_end = true,
-            Ok(ConnectionState::WriteTraffic(writer)) => {
+            Ok(ConnectionState::WriteTraffic(mut writer)) => {
                 worked.used += discard;
-                traffic(writer, out);
+                traffic(&mut writer, out);
                 return worked;
             }
             Ok(_) => more = false,
@@ -59,8 +72,7 @@ pub fn work(
         }
     }
     if worked.flaw.is_some()
-        && let Ok(ConnectionState::EncodeTlsData(mut data)) =
-            engine.process_tls_records(&mut incoming[worked.used..]).state
+        && let Ok(ConnectionState::EncodeTlsData(mut data)) = engine.process(&mut incoming[worked.used..]).state
     {
         encode(out, |room| data.encode(room));
     }
@@ -81,12 +93,7 @@ fn encode(out: &mut Outgoing, mut into: impl FnMut(&mut [u8]) -> Result<usize, E
 
 /// Seals the first bytes of the slices in full records, as many as one write should have. Returns how many they were;
 /// none if no more may be sealed with the keys of this connection.
-pub fn seal(
-    writer: &mut WriteTraffic<'_, ServerConnectionData>,
-    slices: &[IoSlice],
-    record: &mut Vec<u8>,
-    out: &mut Outgoing,
-) -> usize {
+pub fn seal(writer: &mut dyn Seal, slices: &[IoSlice], record: &mut Vec<u8>, out: &mut Outgoing) -> usize {
     let mut sealed = 0;
     record.clear();
     for slice in slices {
@@ -118,7 +125,7 @@ pub fn seal(
     sealed
 }
 
-fn encrypt(writer: &mut WriteTraffic<'_, ServerConnectionData>, bytes: &[u8], out: &mut Outgoing) -> bool {
+fn encrypt(writer: &mut dyn Seal, bytes: &[u8], out: &mut Outgoing) -> bool {
     let mut wanted = bytes.len() + OVERHEAD_BYTES;
     for _ in 0..2 {
         match writer.encrypt(bytes, out.room(wanted)) {
@@ -135,9 +142,9 @@ fn encrypt(writer: &mut WriteTraffic<'_, ServerConnectionData>, bytes: &[u8], ou
 }
 
 /// Says that nothing more will come from us.
-pub fn say_end(mut writer: WriteTraffic<'_, ServerConnectionData>, out: &mut Outgoing) {
+pub fn say_end(writer: &mut dyn Seal, out: &mut Outgoing) {
     encode(out, |room| {
-        writer.queue_close_notify(room).map_err(|error| match error {
+        writer.end(room).map_err(|error| match error {
             EncryptError::InsufficientSize(size) => EncodeError::InsufficientSize(size),
             EncryptError::EncryptExhausted => EncodeError::AlreadyEncoded,
         })

@@ -2,15 +2,16 @@
 
 use super::acceptor::Acceptor;
 use super::buffers::{Buffers, Outgoing, SEALED_BYTES};
+use super::connector::Connector;
+use super::engine::{Engine, Seal};
 use super::failure::Failure;
+use super::pins::Pins;
 use super::records::{self, Worked};
 use super::suites;
 use crate::broker::{Secured, ShownCertificate};
 use crate::reactor::socket::Step;
 use crate::reactor::stream::Stream;
 use crate::wire::certificate::{self, PeerCertificate};
-use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::WriteTraffic;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -25,8 +26,11 @@ const KEPT_MAX: usize = 32 * 1024;
 /// without end and reads nothing.
 const WAITING_MAX: usize = 2 * SEALED_BYTES;
 
-/// Certificates of a client that are remembered for monitoring.
+/// Certificates of a peer that are remembered for monitoring.
 const SHOWN_MAX: usize = 4;
+
+/// Memory of a session beside its records: about what keys and state take.
+const STATE_BYTES: usize = 4096;
 
 /// The TLS side of one connection.
 #[derive(Debug)]
@@ -47,12 +51,14 @@ pub struct Session {
 }
 
 enum Stage {
-    /// The client has sent nothing.
+    /// The peer has dialled, and sent nothing.
     Hello(Arc<Acceptor>),
-    /// It has begun a handshake.
-    Handshake(UnbufferedServerConnection, Arc<Acceptor>),
+    /// We have dialled this host, and sent nothing.
+    Dialled(Arc<Connector>, Box<str>),
+    /// A handshake has begun.
+    Handshake(Engine, Arc<Pins>),
     /// Both sides have the keys.
-    Up(UnbufferedServerConnection),
+    Up(Engine),
     /// It came to nothing.
     Failed,
 }
@@ -62,6 +68,7 @@ impl fmt::Debug for Stage {
         // Nothing of the engine: it holds the keys.
         f.write_str(match self {
             Stage::Hello(_) => "Hello",
+            Stage::Dialled(..) => "Dialled",
             Stage::Handshake(..) => "Handshake",
             Stage::Up(_) => "Up",
             Stage::Failed => "Failed",
@@ -72,8 +79,17 @@ impl fmt::Debug for Stage {
 impl Session {
     /// A connection that was just accepted.
     pub fn new(acceptor: Arc<Acceptor>) -> Self {
+        Self::at(Stage::Hello(acceptor))
+    }
+
+    /// One that was dialled: the server there must be this host.
+    pub fn dialled(connector: Arc<Connector>, host: &str) -> Self {
+        Self::at(Stage::Dialled(connector, host.into()))
+    }
+
+    fn at(stage: Stage) -> Self {
         Self {
-            stage: Stage::Hello(acceptor),
+            stage,
             kept: Vec::new(),
             early: Vec::new(),
             is_ended: false,
@@ -85,7 +101,12 @@ impl Session {
 
     /// True until the handshake is done.
     pub fn is_entering(&self) -> bool {
-        matches!(self.stage, Stage::Hello(_) | Stage::Handshake(..))
+        matches!(self.stage, Stage::Hello(_) | Stage::Dialled(..) | Stage::Handshake(..))
+    }
+
+    /// Memory it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        STATE_BYTES + self.kept.capacity() + self.early.capacity() + self.waiting.capacity()
     }
 
     /// True if records wait for the socket.
@@ -101,6 +122,13 @@ impl Session {
                 let acceptor = Arc::clone(acceptor);
                 self.begin(stream, acceptor)
             }
+            Stage::Dialled(connector, host) => match connector.engine(host) {
+                Ok(engine) => {
+                    let pins = Arc::clone(connector.pins());
+                    self.begin_ourselves(stream, engine, pins, buffers)
+                }
+                Err(failure) => Err(failure),
+            },
             Stage::Handshake(..) => self.shake(stream, buffers),
             Stage::Up(_) | Stage::Failed => Ok(Step::Waiting),
         };
@@ -118,7 +146,7 @@ impl Session {
         match stream.first_byte()? {
             None => Ok(Step::Waiting),
             Some(Some(HANDSHAKE)) => {
-                self.stage = Stage::Handshake(acceptor.engine()?, acceptor);
+                self.stage = Stage::Handshake(acceptor.engine()?, Arc::clone(acceptor.pins()));
                 Ok(Step::Begun)
             }
             Some(_) if acceptor.takes_plain() => Ok(Step::Plain),
@@ -127,8 +155,28 @@ impl Session {
         }
     }
 
+    /// Sends the first record, for which the peer waits.
+    fn begin_ourselves(
+        &mut self,
+        stream: &mut Stream,
+        mut engine: Engine,
+        pins: Arc<Pins>,
+        buffers: &mut Buffers,
+    ) -> Result<Step, Failure> {
+        buffers.begin(&[]);
+        let Worked { flaw, .. } = records::work(&mut engine, &mut [], &mut buffers.outgoing, |_| {}, |_, _| {});
+        self.stage = Stage::Handshake(engine, pins);
+        match flaw {
+            Some(error) => Err(error.into()),
+            None => {
+                self.send_own(stream, buffers)?;
+                Ok(Step::Begun)
+            }
+        }
+    }
+
     fn shake(&mut self, stream: &mut Stream, buffers: &mut Buffers) -> Result<Step, Failure> {
-        let Stage::Handshake(engine, acceptor) = &mut self.stage else { return Ok(Step::Waiting) };
+        let Stage::Handshake(engine, pins) = &mut self.stage else { return Ok(Step::Waiting) };
         buffers.begin(&self.kept);
         let have = self.kept.len();
         let bytes = match stream.read(&mut [], &mut buffers.incoming[have..])? {
@@ -151,7 +199,7 @@ impl Session {
             _ = stream.write(&[IoSlice::new(buffers.outgoing.filled())]);
             return Err(failure);
         }
-        let secured = if engine.is_handshaking() { None } else { Some(secured(engine, acceptor)?) };
+        let secured = if engine.common().is_handshaking() { None } else { Some(secured(engine, pins)?) };
         self.keep(&buffers.incoming[used..bytes]);
         self.send_own(stream, buffers)?;
         let Some(secured) = secured else { return Ok(Step::Waiting) };
@@ -191,10 +239,15 @@ impl Session {
         let Worked { used, is_end, flaw } =
             records::work(engine, incoming, &mut buffers.outgoing, |bytes| plain.take(bytes), |_, _| {});
         let len = plain.len;
-        if flaw.is_some() || bytes - used > KEPT_MAX {
+        let failure = match flaw {
+            Some(error) => Some(Failure::Tls(error)),
+            None if bytes - used > KEPT_MAX => Some(Failure::TooLong),
+            None => None,
+        };
+        if let Some(failure) = failure {
             // The alert, as far as there is room.
             _ = stream.write(&[IoSlice::new(buffers.outgoing.filled())]);
-            return Err(io::ErrorKind::InvalidData.into());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, failure.to_string()));
         }
         self.keep(&buffers.incoming[used..bytes]);
         self.send_own(stream, buffers)?;
@@ -226,7 +279,7 @@ impl Session {
             Stage::Hello(_) => return stream.write(slices),
             Stage::Up(_) if !slices.is_empty() => {}
             Stage::Up(_) => return Ok(Some(0)),
-            Stage::Handshake(..) | Stage::Failed => return Ok(None),
+            Stage::Dialled(..) | Stage::Handshake(..) | Stage::Failed => return Ok(None),
         }
         let mut sealed = 0;
         self.seal(buffers, |writer, record, out| sealed = records::seal(writer, slices, record, out))?;
@@ -253,14 +306,13 @@ impl Session {
     fn seal(
         &mut self,
         buffers: &mut Buffers,
-        by: impl FnOnce(&mut WriteTraffic<'_, ServerConnectionData>, &mut Vec<u8>, &mut Outgoing),
+        by: impl FnOnce(&mut dyn Seal, &mut Vec<u8>, &mut Outgoing),
     ) -> io::Result<()> {
         let Stage::Up(engine) = &mut self.stage else { return Ok(()) };
         let Buffers { record, outgoing, .. } = buffers;
         outgoing.clear();
         // What is kept was looked at already: the engine only wants to see it again.
-        let worked =
-            records::work(engine, &mut self.kept, outgoing, |_| {}, |mut writer, out| by(&mut writer, record, out));
+        let worked = records::work(engine, &mut self.kept, outgoing, |_| {}, |writer, out| by(writer, record, out));
         match worked.flaw {
             Some(_) => Err(io::ErrorKind::InvalidData.into()),
             None => Ok(()),
@@ -327,7 +379,8 @@ fn share(all: usize, done: usize, total: usize) -> usize {
 }
 
 /// What is known of the peer once the handshake is done.
-fn secured(engine: &UnbufferedServerConnection, acceptor: &Acceptor) -> Result<Secured, Failure> {
+fn secured(engine: &Engine, pins: &Pins) -> Result<Secured, Failure> {
+    let engine = engine.common();
     let version = match engine.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",
         _ => "1.2",
@@ -339,7 +392,7 @@ fn secured(engine: &UnbufferedServerConnection, acceptor: &Acceptor) -> Result<S
         None => None,
     };
     let certificate = first.and_then(|first| certificate::read(first));
-    acceptor.check_pin(certificate.map(|certificate| certificate.public_key))?;
+    pins.check(certificate.map(|certificate| certificate.public_key))?;
     let chain = engine.peer_certificates().unwrap_or_default();
     let certificates = chain.iter().take(SHOWN_MAX).filter_map(|certificate| shown(certificate)).collect();
     Ok(Secured { version, cipher, peer: peer.map(Box::new), certificates, came_first: false })
@@ -349,11 +402,8 @@ fn secured(engine: &UnbufferedServerConnection, acceptor: &Acceptor) -> Result<S
 fn shown(whole: &[u8]) -> Option<ShownCertificate> {
     let subject = PeerCertificate::read(whole)?.subject.go_text();
     let digest = |bytes: &[u8]| suites::sha256(bytes).try_into().ok();
-    Some(ShownCertificate {
-        subject,
-        key_digest: digest(certificate::read(whole)?.public_key)?,
-        digest: digest(whole)?,
-    })
+    let key_digest = digest(certificate::read(whole)?.public_key)?;
+    Some(ShownCertificate { subject, key_digest, digest: digest(whole)? })
 }
 
 /// Where plain bytes go.

@@ -6,6 +6,8 @@ use crate::log::Log;
 use crate::reactor::Listener;
 use crate::reactor::mailbox::Mailbox;
 use crate::reactor::resolver::Resolver;
+use crate::reactor::socket::Socket;
+use crate::reactor::tls::RouteTls;
 use crate::sys;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Token};
@@ -28,12 +30,16 @@ pub struct Routes {
     address: SocketAddr,
     dials: Slab<Dial>,
     resolver: Resolver,
+    /// What new routes begin TLS with; none where they have no TLS.
+    tls: Option<Arc<RouteTls>>,
 }
 
 #[derive(Debug)]
 struct Dial {
     /// The cluster's name for it.
     number: u64,
+    /// Name or address of the host.
+    host: String,
     stream: TcpStream,
     until: u64,
 }
@@ -47,14 +53,16 @@ pub struct RouteDoor {
     pub address: SocketAddr,
     /// The options of the cluster.
     pub joining: Box<Joining>,
+    /// What routes begin TLS with; none where they have no TLS.
+    pub tls: Option<Arc<RouteTls>>,
     /// For what is to be by chance.
     pub seed: u64,
 }
 
 impl Routes {
-    fn new(socket: TcpListener, address: SocketAddr, mailbox: Arc<Mailbox>) -> Self {
+    fn new(socket: TcpListener, address: SocketAddr, mailbox: Arc<Mailbox>, tls: Option<Arc<RouteTls>>) -> Self {
         let resolver = Resolver::new(mailbox);
-        Self { listener: Listener::new(socket), address, dials: Slab::new(), resolver }
+        Self { listener: Listener::new(socket), address, dials: Slab::new(), resolver, tls }
     }
 
     /// When there is something to do here, in milliseconds from now.
@@ -80,13 +88,23 @@ impl Worker {
     /// # Errors
     /// If the listener cannot be registered.
     pub fn join_cluster(&mut self, door: RouteDoor) -> io::Result<()> {
-        let RouteDoor { socket, address, joining, seed } = door;
-        let mut routes = Box::new(Routes::new(socket, address, Arc::clone(&self.mailboxes[self.number])));
+        let RouteDoor { socket, address, joining, tls, seed } = door;
+        let mut routes = Box::new(Routes::new(socket, address, Arc::clone(&self.mailboxes[self.number]), tls));
         self.poll.registry().register(routes.listener.socket(), ROUTE_LISTENER, Interest::READABLE)?;
         self.routes = Some(routes);
         self.broker.set_now_us(self.clock.now_us());
         self.broker.join_cluster(&joining, seed);
+        self.act();
         Ok(())
+    }
+
+    /// Goes on with other options of the cluster. Both parts change together: the broker waits for a handshake where there is
+    /// one.
+    pub(super) fn rejoin_cluster(&mut self, joining: &Joining, tls: Option<Arc<RouteTls>>) {
+        if let Some(routes) = &mut self.routes {
+            routes.tls = tls;
+            self.broker.join_cluster(joining, 0);
+        }
     }
 
     /// What is due of the cluster, and of dials.
@@ -108,14 +126,29 @@ impl Worker {
         self.routes = Some(routes);
         for (stream, peer) in came {
             let key = self.broker.accept_route(peer);
-            self.adopt_route(key, stream, false);
+            self.adopt_route(key, stream, None);
         }
+    }
+
+    /// Makes a route this worker's own; one that was dialled leads to this host.
+    fn adopt_route(&mut self, key: u32, stream: TcpStream, host: Option<&str>) {
+        self.mailboxes[self.number].count_in();
+        let Some(peer) = self.broker.client(key).map(|client| client.peer) else { return };
+        let tls = self.routes.as_ref().and_then(|routes| routes.tls.as_ref());
+        let socket = match (tls, host) {
+            (Some(tls), Some(host)) => Socket::dialled(stream, Arc::clone(&tls.connector), host),
+            (Some(tls), None) => Socket::new(stream, Some(&tls.acceptor)),
+            (None, _) => Socket::new(stream, None),
+        };
+        self.watch(key, socket, peer);
+        // The first word of a handshake is ours.
+        self.enqueue(key);
     }
 
     /// Begins to connect to another server.
     pub(super) fn dial(&mut self, number: u64, host: String, port: u16) {
         match host.parse::<IpAddr>() {
-            Ok(ip) => self.connect(number, SocketAddr::new(ip, port)),
+            Ok(ip) => self.connect(number, host, SocketAddr::new(ip, port)),
             Err(_) => {
                 if let Some(routes) = &mut self.routes {
                     routes.resolver.ask(number, host, port);
@@ -125,7 +158,7 @@ impl Worker {
     }
 
     /// The addresses of a name are known. One is taken by chance, but none of our own if there are others.
-    pub(super) fn resolved(&mut self, number: u64, found: Result<Vec<SocketAddr>, String>) {
+    pub(super) fn resolved(&mut self, number: u64, host: String, found: Result<Vec<SocketAddr>, String>) {
         let Some(routes) = &self.routes else { return };
         let found = match found {
             Ok(found) => found,
@@ -137,12 +170,12 @@ impl Worker {
         let candidates = if others.is_empty() { found } else { others };
         let at = self.broker.pick(candidates.len());
         match candidates.get(at) {
-            Some(&address) => self.connect(number, address),
+            Some(&address) => self.connect(number, host, address),
             None => self.broker.dial_failed(number, "the name has no address"),
         }
     }
 
-    fn connect(&mut self, number: u64, address: SocketAddr) {
+    fn connect(&mut self, number: u64, host: String, address: SocketAddr) {
         let Some(routes) = &mut self.routes else { return };
         let failed = |error: &io::Error| format!("dial tcp {address}: connect: {}", sys::error_text(error));
         let mut stream = match TcpStream::connect(address) {
@@ -154,7 +187,7 @@ impl Worker {
         if let Err(error) = self.poll.registry().register(&mut stream, token, Interest::WRITABLE) {
             return self.broker.dial_failed(number, &failed(&error));
         }
-        entry.insert(Dial { number, stream, until: self.now + DIAL_MS });
+        entry.insert(Dial { number, host, stream, until: self.now + DIAL_MS });
     }
 
     /// The poll says that a dial came to something, or to nothing.
@@ -165,13 +198,13 @@ impl Worker {
         let failed = match (outcome, stream.peer_addr()) {
             (Ok(Some(error)) | Err(error), _) => error,
             (Ok(None), Ok(peer)) => {
-                let mut stream = routes.dials.remove(at).stream;
+                let Dial { host, mut stream, .. } = routes.dials.remove(at);
                 let prepared =
                     sys::sockets::prepare_accepted(&stream).and_then(|()| self.poll.registry().deregister(&mut stream));
                 return match prepared {
                     Ok(()) => {
                         let key = self.broker.route_dialled(number, peer);
-                        self.adopt_route(key, stream, true);
+                        self.adopt_route(key, stream, Some(&host));
                     }
                     Err(error) => self.broker.dial_failed(number, &sys::error_text(&error)),
                 };

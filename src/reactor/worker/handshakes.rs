@@ -39,7 +39,10 @@ impl Worker {
             socket.go_plain();
             return self.enqueue(key);
         }
-        match socket.step(&mut self.tls_buffers) {
+        let step = socket.step(&mut self.tls_buffers);
+        self.count_socket(key);
+        let Some(Some(socket)) = self.sockets.get_mut(key as usize) else { return };
+        match step {
             Step::Waiting => self.enqueue(key),
             Step::Begun => {
                 self.broker.handshake_begun(key);

@@ -1,4 +1,5 @@
-// Checks a server with the C client: check nats://host:port
+// Checks a server with the C client: check nats://host:port [authority.pem [certificate.pem key.pem]]
+//                                or: check users|token nats://host:port [authority.pem]
 //
 // Prints the name of each check and `ok`, and stops with a non-zero status at the first that fails.
 
@@ -19,7 +20,15 @@
 #define ORDER_MESSAGES 10000
 #define DRAIN_MESSAGES 500
 
+// What clients say to a server that runs with tests/clients/auth.conf, or with this token.
+#define TOKEN "t0ken"
+#define SEED "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y"
+#define PUBLIC_KEY "UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK"
+
 static const char *url;
+static const char *authority;
+static const char *certificate;
+static const char *key;
 static natsConnection *nc;
 
 // Stops the program where something is not as it must be.
@@ -50,14 +59,25 @@ static void on_trouble(natsConnection *connection, natsSubscription *sub, natsSt
     call(status, "asynchronous error", __LINE__);
 }
 
-// A connection that never reconnects.
-static natsConnection *open_connection(bool no_echo) {
+// Options of a connection that never reconnects, with TLS if an authority is known.
+static natsOptions *usual_options(void) {
     natsOptions *options = NULL;
-    natsConnection *connection = NULL;
     CALL(natsOptions_Create(&options));
     CALL(natsOptions_SetURL(options, url));
     CALL(natsOptions_SetAllowReconnect(options, false));
     CALL(natsOptions_SetTimeout(options, DEADLINE));
+    if (authority != NULL) {
+        CALL(natsOptions_SetSecure(options, true));
+        CALL(natsOptions_LoadCATrustedCertificates(options, authority));
+    }
+    if (certificate != NULL)
+        CALL(natsOptions_LoadCertificatesChain(options, certificate, key));
+    return options;
+}
+
+static natsConnection *open_connection(bool no_echo) {
+    natsOptions *options = usual_options();
+    natsConnection *connection = NULL;
     CALL(natsOptions_SetNoEcho(options, no_echo));
     CALL(natsOptions_SetErrorHandler(options, on_trouble, NULL));
     CALL(natsConnection_Connect(&connection, options));
@@ -396,12 +416,108 @@ static const struct {
     {"close", check_close},
 };
 
+// A client with these options gets a message of its own on a subject.
+static void expect_let_in(natsOptions *options, const char *subject) {
+    natsConnection *connection = NULL;
+    natsSubscription *sub = NULL;
+    natsMsg *msg = NULL;
+    CALL(natsOptions_SetErrorHandler(options, on_trouble, NULL));
+    CALL(natsConnection_Connect(&connection, options));
+    CALL(natsConnection_SubscribeSync(&sub, connection, subject));
+    CALL(natsConnection_PublishString(connection, subject, "x"));
+    CALL(natsSubscription_NextMsg(&msg, sub, DEADLINE));
+    MUST(strcmp(natsMsg_GetData(msg), "x") == 0);
+    natsMsg_Destroy(msg);
+    natsSubscription_Destroy(sub);
+    natsConnection_Destroy(connection);
+    natsOptions_Destroy(options);
+}
+
+static void expect_refused(natsOptions *options) {
+    natsConnection *connection = NULL;
+    natsStatus status = natsConnection_Connect(&connection, options);
+    MUST(status == NATS_CONNECTION_AUTH_FAILED);
+    natsOptions_Destroy(options);
+}
+
+static natsOptions *user_options(const char *user, const char *password) {
+    natsOptions *options = usual_options();
+    CALL(natsOptions_SetUserInfo(options, user, password));
+    return options;
+}
+
+static natsOptions *token_options(const char *token) {
+    natsOptions *options = usual_options();
+    CALL(natsOptions_SetToken(options, token));
+    return options;
+}
+
+// Signs what the server asks to be signed; `closure` is the seed.
+static natsStatus sign(char **error, unsigned char **signature, int *length, const char *nonce, void *closure) {
+    (void)error;
+    return nats_Sign(closure, nonce, signature, length);
+}
+
+static natsStatus sign_wrongly(char **error, unsigned char **signature, int *length, const char *nonce,
+                               void *closure) {
+    natsStatus status = sign(error, signature, length, nonce, closure);
+    if (status == NATS_OK)
+        (*signature)[0] ^= 1;
+    return status;
+}
+
+static natsOptions *key_options(natsSignatureHandler signer) {
+    natsOptions *options = usual_options();
+    CALL(natsOptions_SetNKey(options, PUBLIC_KEY, signer, SEED));
+    return options;
+}
+
+static void check_users(void) {
+    expect_let_in(user_options("plain", "\xc2\xa7" "12"), "any");
+    expect_let_in(user_options("hashed", "foo"), "any");
+    expect_refused(user_options("plain", "bar"));
+    expect_refused(user_options("hashed", "bar"));
+    expect_refused(user_options("nobody", "foo"));
+    expect_let_in(key_options(sign), "open.a");
+    expect_refused(key_options(sign_wrongly));
+    expect_refused(token_options("foo"));
+    expect_refused(usual_options());
+}
+
+static void check_token(void) {
+    expect_let_in(token_options(TOKEN), "any");
+    expect_refused(token_options(TOKEN "x"));
+    expect_refused(usual_options());
+}
+
+static int check_access(const char *kind) {
+    printf("libnats: %s ... ", kind);
+    fflush(stdout);
+    if (strcmp(kind, "users") == 0)
+        check_users();
+    else
+        check_token();
+    printf("ok\n");
+    nats_Close();
+    return 0;
+}
+
 int main(int count, char **arguments) {
-    if (count != 2) {
-        fprintf(stderr, "usage: check nats://host:port\n");
+    bool is_access = count > 1 && (strcmp(arguments[1], "users") == 0 || strcmp(arguments[1], "token") == 0);
+    if (is_access && (count == 3 || count == 4)) {
+        url = arguments[2];
+        authority = count == 4 ? arguments[3] : NULL;
+        return check_access(arguments[1]);
+    }
+    if (is_access || (count != 2 && count != 3 && count != 5)) {
+        fprintf(stderr, "usage: check nats://host:port [authority.pem [certificate.pem key.pem]]\n"
+                        "       check users|token nats://host:port [authority.pem]\n");
         return 2;
     }
     url = arguments[1];
+    authority = count > 2 ? arguments[2] : NULL;
+    certificate = count > 3 ? arguments[3] : NULL;
+    key = count > 3 ? arguments[4] : NULL;
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         printf("libnats: %s ... ", checks[i].name);
         fflush(stdout);

@@ -1,4 +1,4 @@
-// Checks a server with a Node client: node check.mjs PACKAGE nats://host:port
+// Checks a server with a Node client: node check.mjs PACKAGE nats://host:port [authority.pem [certificate.pem key.pem]]
 //
 // PACKAGE is `nats` or `@nats-io/transport-node`, whose calls are alike. Prints the name of each check and `ok`, and
 // stops with a non-zero status at the first that fails.
@@ -12,12 +12,15 @@ const DEADLINE = 10_000;
 // How soon the server must say that nobody listens, in milliseconds. The request itself would wait for DEADLINE.
 const NO_RESPONDERS_DEADLINE = 2_000;
 
-const [package_name, url] = process.argv.slice(2);
+const [package_name, url, caFile, certFile, keyFile] = process.argv.slice(2);
 if (!url) {
-  console.error("usage: node check.mjs PACKAGE nats://host:port");
+  console.error("usage: node check.mjs PACKAGE nats://host:port [authority.pem [certificate.pem key.pem]]");
   process.exit(2);
 }
 const { connect, createInbox, headers } = await import(package_name);
+
+// Nothing without TLS, so that a client which then goes on in plain text is found out.
+const tls = caFile ? { tls: { caFile, certFile, keyFile } } : {};
 
 const encode = (text) => new TextEncoder().encode(text);
 const decode = (bytes) => new TextDecoder().decode(bytes);
@@ -27,7 +30,7 @@ const count_to = (total) => Array.from({ length: total }, (_, number) => number)
 // A connection that never reconnects.
 function open(options = {}) {
   const address = url.replace("nats://", "");
-  return connect({ servers: address, reconnect: false, timeout: DEADLINE, ...options });
+  return connect({ servers: address, reconnect: false, timeout: DEADLINE, ...tls, ...options });
 }
 
 // Fails instead of waiting for ever.

@@ -1,11 +1,16 @@
-"""Checks with nats-py a server that runs with tests/clients/auth.conf: auth.py nats://host:port"""
+"""Checks who a server lets in, with nats-py: auth.py nats://host:port users|token [authority.pem]
+
+The server runs with tests/clients/auth.conf, or with the token below.
+"""
 
 import asyncio
+import ssl
 import sys
 import tempfile
 
 import nats
 
+TOKEN = "t0ken"
 SEED = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y"
 DEADLINE = 10
 
@@ -16,7 +21,9 @@ async def connect(url, **options):
     async def on_error(error):
         errors.append(str(error))
 
-    client = await nats.connect(url, allow_reconnect=False, connect_timeout=DEADLINE, error_cb=on_error, **options)
+    client = await nats.connect(
+        url, allow_reconnect=False, connect_timeout=DEADLINE, error_cb=on_error, tls=tls, **options
+    )
     return client, errors
 
 
@@ -29,7 +36,19 @@ async def refused(url, **options):
         raise AssertionError(f"let in with {sorted(options)}")
 
 
-async def check(url):
+async def check_token(url):
+    client, errors = await connect(url, token=TOKEN)
+    sub = await client.subscribe("any")
+    await client.publish("any", b"x")
+    assert (await sub.next_msg(timeout=DEADLINE)).data == b"x"
+    await client.close()
+    assert not errors, errors
+    await refused(url, token=TOKEN + "x")
+    await refused(url)
+    print("nats-py: token ... ok")
+
+
+async def check_users(url):
     for user, password in [("plain", "§12"), ("hashed", "foo")]:
         client, errors = await connect(url, user=user, password=password)
         sub = await client.subscribe("any")
@@ -62,4 +81,8 @@ async def check(url):
     print("nats-py: users and nkeys ... ok")
 
 
+if len(sys.argv) not in (3, 4):
+    sys.exit("usage: auth.py nats://host:port users|token [authority.pem]")
+tls = ssl.create_default_context(cafile=sys.argv[3]) if len(sys.argv) == 4 else None
+check = {"users": check_users, "token": check_token}[sys.argv[2]]
 asyncio.run(asyncio.wait_for(check(sys.argv[1]), 60))

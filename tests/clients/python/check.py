@@ -1,4 +1,4 @@
-"""Checks a server with nats-py: check.py nats://host:port [certificate of its authority]
+"""Checks a server with nats-py: check.py nats://host:port [authority.pem [certificate.pem key.pem]]
 
 Prints the name of each check and `ok`, and stops with a non-zero status at the first that fails.
 """
@@ -21,9 +21,11 @@ NO_RESPONDERS_DEADLINE = 2
 class Checks:
     """The checks, and the connections they share."""
 
-    def __init__(self, url, authority):
+    def __init__(self, url, authority, *certificate):
         self.url = url
         self.tls = ssl.create_default_context(cafile=authority) if authority else None
+        if certificate:
+            self.tls.load_cert_chain(*certificate)
         self.troubles = []
         self.main = None
 
@@ -252,8 +254,8 @@ async def taken(sub, count):
     return [msg.subject for msg in messages]
 
 
-async def main(url, authority=None):
-    checks = Checks(url, authority)
+async def main(url, authority=None, *certificate):
+    checks = Checks(url, authority, *certificate)
     for name in [
         "connect",
         "publish_subscribe",
@@ -275,6 +277,6 @@ async def main(url, authority=None):
         print("ok", flush=True)
 
 
-if len(sys.argv) not in (2, 3):
-    sys.exit("usage: check.py nats://host:port [authority.pem]")
+if len(sys.argv) not in (2, 3, 5):
+    sys.exit("usage: check.py nats://host:port [authority.pem [certificate.pem key.pem]]")
 asyncio.run(main(*sys.argv[1:]))

@@ -1,9 +1,6 @@
-//! The cluster logic against the official server, over real sockets: `NATS_REF=path` names its program.
+//! The cluster logic alone against the official server, over real sockets.
 
-#![cfg(unix)]
-
-mod support;
-
+use super::support;
 use midge::cluster::{Action, Cluster, Conn, Own, Settings};
 use midge::log::Level;
 use midge::wire::route::{Limits, Op, Outcome, RouteUrl, parse, write};
