@@ -106,6 +106,18 @@ impl Local {
         self.charge(now.saturating_sub(before));
     }
 
+    /// Counts again what a connection costs if it holds input that is not worked on, or did at the last count.
+    #[inline]
+    pub(super) fn recount_input(&mut self, key: u32) {
+        let client = &self.clients[key as usize];
+        // What a route's peer wants is part of its input.
+        let holds_input = client.partial.buffer.capacity() > 0 || client.backlog.is_some() || client.is_route();
+        if holds_input || client.held_input {
+            self.clients[key as usize].held_input = holds_input;
+            self.recount(key);
+        }
+    }
+
     /// A connection is forgotten.
     pub(super) fn uncount(&mut self, client: &Client) {
         self.holdings.clients = self.holdings.clients.saturating_sub(client.held as usize);

@@ -476,7 +476,7 @@ impl Local {
             self.shared
                 .log
                 .info(format_args!("{client} - Slow Consumer Detected: MaxPending of {pending_max} Exceeded"));
-            self.counts.slow_consumers += 1;
+            self.counts.slow(&self.clients[key as usize]);
             self.close(key, Reason::SlowConsumerPendingBytes, None);
         }
     }
