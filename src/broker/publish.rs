@@ -325,7 +325,11 @@ fn sending<'a>(entry: &'a Entry) -> Sending<'a> {
 }
 
 /// The tail as something several receivers can hold together, if that is worth a copy.
+#[inline]
 pub(super) fn share(message: &Message, matched: &Matched) -> Option<Arc<[u8]>> {
+    if message.tail.len() < SHARE_MIN {
+        return None;
+    }
     let has_several = matched.held() > 1 || !matched.remotes().is_empty();
-    (message.tail.len() >= SHARE_MIN && has_several).then(|| Arc::from(message.tail))
+    has_several.then(|| Arc::from(message.tail))
 }
