@@ -64,7 +64,8 @@
 //! sealed in buffers that the worker's connections share, so an idle one has none of its own. Bytes count as written when the
 //! socket has taken their records: a reader's progress and limits are the same with TLS as without. Handshakes have a queue of
 //! their own and a quarter of a millisecond in each turn, behind the traffic. The main thread reads certificates and keys and
-//! posts what new connections begin with; a connection stays with what it began with.
+//! posts what new connections begin with; a connection stays with what it began with. Routes have certificates of their
+//! own, and the handshake begins at whichever end dialled.
 //!
 //! **The way out.** At SIGUSR2 the main thread has every worker tell its clients, and worker 0 drop the listening socket.
 //! Later it asks for one connection after the other to be closed, each time another worker, which hands the request on

@@ -21,6 +21,7 @@ mod peer;
 mod requests;
 #[path = "../support/mod.rs"]
 mod support;
+mod tools;
 
 /// Runs a check with one worker and with several.
 fn with_each_worker_count(check: impl Fn(usize)) {

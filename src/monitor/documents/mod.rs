@@ -19,12 +19,13 @@ use super::reply::Reply;
 use super::{Force, Orders, Subject};
 use crate::broker::report::{Piece, Question, Totals};
 use crate::broker::routes::{ClusterReport, ROUTE_WORKER};
-use crate::broker::{Counts, Records, Traffic};
+use crate::broker::{Counts, Records, Traffic, place_of};
 use crate::interest::AccountId;
 use crate::reactor::Turns;
 use crate::sys::usage;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -175,11 +176,10 @@ struct Sums {
 impl Sums {
     fn add(&mut self, worker: usize, totals: Totals, turns: Turns) {
         let Totals { connections, traffic, counts, pending_bytes, pool_bytes } = totals;
-        self.connections.resize(self.connections.len().max(connections.len()), 0);
-        self.connections.iter_mut().zip(connections).for_each(|(all, more)| *all += more);
-        self.traffic.resize(self.traffic.len().max(traffic.len()), Traffic::default());
-        self.traffic.iter_mut().zip(traffic).for_each(|(all, more)| *all += more);
-        self.counts.slow_consumers += counts.slow_consumers;
+        add_each(&mut self.connections, connections);
+        add_each(&mut self.traffic, traffic);
+        add_each(&mut self.counts.slow_clients, counts.slow_clients);
+        self.counts.slow_routes += counts.slow_routes;
         self.counts.stale_connections += counts.stale_connections;
         self.counts.stalls += counts.stalls;
         self.counts.refused += counts.refused;
@@ -208,6 +208,11 @@ impl Sums {
     fn connections_of(&self, account: usize) -> usize {
         self.connections.get(account).copied().unwrap_or_default()
     }
+}
+
+/// Adds what one worker says of each account to what all say.
+fn add_each<T: Clone + Default + AddAssign>(all: &mut Vec<T>, more: Vec<T>) {
+    more.into_iter().enumerate().for_each(|(account, more)| *place_of(all, account) += more);
 }
 
 /// How much of a processor the server uses, measured from one look to a later one.
