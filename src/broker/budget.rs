@@ -188,6 +188,16 @@ impl Broker {
         self.local.leaving.iter().map(|leaving| leaving.count() * SUB_BYTES).sum()
     }
 
+    /// True while there is little memory left: then the owner says from time to time how much the system sees in use.
+    pub fn is_memory_short(&self) -> bool {
+        self.shared.budget.is_short()
+    }
+
+    /// So many bytes of the process are in memory.
+    pub fn note_resident(&self, bytes: usize) {
+        self.shared.budget.note_resident(bytes);
+    }
+
     fn report_memory(&self, beside: usize) -> Pressure {
         let budget = &self.shared.budget;
         budget.report(self.local.worker, self.held() + beside);

@@ -40,6 +40,8 @@ pub struct Budget {
     most: AtomicUsize,
     /// Bytes that were in use before there were clients.
     base: AtomicUsize,
+    /// Bytes that are in use beyond what is counted, as far as they are taken into account.
+    beyond: AtomicUsize,
     places: Box<[Place]>,
     /// It is known that there is no room for more.
     is_short: AtomicBool,
@@ -58,6 +60,7 @@ impl Budget {
         Self {
             most: AtomicUsize::new(most),
             base: AtomicUsize::new(0),
+            beyond: AtomicUsize::new(0),
             places: (0..workers).map(|_| Place::default()).collect(),
             is_short: AtomicBool::new(false),
         }
@@ -78,10 +81,22 @@ impl Budget {
         self.most.load(Ordering::Relaxed)
     }
 
-    /// Bytes that are in use, as far as they are counted.
+    /// Bytes that are in use.
     pub fn used(&self) -> usize {
+        self.counted().saturating_add(self.beyond.load(Ordering::Relaxed))
+    }
+
+    fn counted(&self) -> usize {
         let held = |place: &Place| place.held.load(Ordering::Relaxed);
         self.places.iter().map(held).fold(self.base.load(Ordering::Relaxed), usize::saturating_add)
+    }
+
+    /// The system says that so many bytes are in use. What of them is not counted, the allocator keeps, or tables that were
+    /// larger: it counts too, up to a quarter of the budget. More than that nobody should be closed for, because it helps
+    /// little. To be called while memory is short.
+    pub fn note_resident(&self, bytes: usize) {
+        let beyond = bytes.saturating_sub(self.counted()).min(self.most() / 4);
+        self.beyond.store(beyond, Ordering::Relaxed);
     }
 
     /// How much of it is in use.
@@ -131,6 +146,9 @@ impl Budget {
 
     /// Notes that there is no room for more, or that there is again. True for the first who does.
     pub fn note_short(&self, is_short: bool) -> bool {
+        if !is_short {
+            self.beyond.store(0, Ordering::Relaxed);
+        }
         self.is_short.swap(is_short, Ordering::Relaxed) != is_short
     }
 }
@@ -180,6 +198,23 @@ mod tests {
         budget.report_largest(0, usize::MAX);
         assert_eq!(budget.largest_elsewhere(1), Some(usize::MAX - 1));
         assert_eq!(Budget::new(1000, 1).largest_elsewhere(0), Some(0));
+    }
+
+    #[test]
+    fn what_is_not_counted_counts_in_part_while_memory_is_short() {
+        let budget = Budget::new(1000, 1);
+        budget.set_base(100);
+        budget.report(0, 800);
+        budget.note_short(true);
+        budget.note_resident(850);
+        assert_eq!(budget.used(), 900);
+        budget.note_resident(1010);
+        assert_eq!((budget.used(), budget.pressure()), (1010, Pressure::Over));
+        budget.report(0, 500);
+        budget.note_resident(1010);
+        assert_eq!(budget.used(), 600 + 250);
+        budget.note_short(false);
+        assert_eq!(budget.used(), 600);
     }
 
     #[test]
