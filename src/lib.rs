@@ -5,6 +5,7 @@
 //! ```text
 //!  main ── signals, start, stop                    log ── writes lines, so that nobody else waits for a disk
 //!                                                  helper ── checks passwords behind bcrypt, when there are any
+//!                                                  resolver ── asks name servers, when routes have names
 //!
 //!  worker 0 ─ poll ─ sockets ─ broker ─┐           each worker: its own poll, connections, block pool, timers and
 //!  worker 1 ─ poll ─ sockets ─ broker ─┼─ mail     match cache; a connection lives and dies on one worker
@@ -38,6 +39,13 @@
 //! **Back-pressure.** A receiver that is behind but reads holds its publishers back ([`broker`], `stall`); one that is
 //! frozen is left to its own limit. A full mailbox stops its senders from reading until it is emptied, which takes no
 //! longer than its owner's turn, because a worker never waits for anything but its poll.
+//!
+//! **Routes.** Worker 0 owns the routes to the other servers of a cluster. They are connections like those of clients, with
+//! another language ([`broker::routes`]); their peers' interest is in the same index as that of clients, so one search finds
+//! everybody, and a message goes once to each peer that wants it. What comes on a route is for this server's clients only.
+//! Before a message is put on a route, what clients began to want before is announced there, so a reply finds who asked for
+//! it. A peer that is behind holds publishers back for a moment like any reader; what does not fit then is dropped and
+//! counted, and the route stays.
 //!
 //! **Permissions.** A slot of the match cache remembers which permission set was last found to allow its subject, so an
 //! allowed publish costs one comparison. Deliveries to a connection that may not get everything, or that is granted
@@ -73,11 +81,18 @@
 //! | output | blocks of 8 KiB while there is any, at most `max_pending` for a connection |
 //! | partial operation | at most twice what has come of it, at most its own size |
 //! | match cache | up to 16,384 results and a million targets for a worker, given back when it is quiet |
+//! | subscription of another server | about 85, and the subject if it is long |
+//! | route | as a connection; changes that are to be announced, at most 16 MiB for each account |
 //! | closed connection | about 200 and its label, at most 4 MiB in all, and only with monitoring |
 //! | monitoring | 64 connections with 8 KiB of input at most, 16 MiB of answers and one answer more |
 //! | mailbox | 4 MiB and one read of each other worker |
 //! | connection whose client has to say who it is | about 100 more |
 //! | granted replies | up to 65,536 for a connection, about 100 bytes each |
+//!
+//! All of it together has a budget, `max_memory` ([`memory::Budget`]). Each worker counts where memory is taken from the
+//! allocator, never for a message, and reports its sum when it has flushed its output. Past seven eighths of the budget no
+//! connection and no subscription is taken; past all of it whoever holds most is closed ([`broker`], `budget`). Between two
+//! looks the workers together take a sixteenth of it at most, and what one read or one message brings.
 //!
 //! # Modules, top-down
 //!
@@ -87,18 +102,22 @@
 //! - [`server`]: starts and stops everything; signals, reload, lame duck mode, what a service manager wants, `--signal`
 //! - [`monitor`]: documents over HTTP, metrics, the status page
 //! - [`reactor`]: worker loop, sockets with or without TLS, timers, mailboxes, listener
-//! - [`broker`]: sessions, what comes before a connection is secured, who clients are and what they may do, publish,
-//!   delivery, limits, closing
+//! - [`broker`]: sessions of clients and routes, what comes before a connection is secured, who clients are and what they may
+//!   do, publish, delivery, limits, closing
 //! - [`cluster`]: who the peers of a cluster are: handshake, duplicates, gossip, what is dialled when
 //! - [`interest`]: accounts, index of subscriptions, queue groups, match cache; interest of routes, and what is announced
 //! - [`config`]: command line, configuration file with its blocks, and the options table
 //! - [`wire`]: operations of clients and routes, INFO and CONNECT, subjects, error texts, names in certificates
-//! - [`memory`]: block pool, chains, spare buffers
+//! - [`memory`]: block pool, chains, spare buffers, the byte budget
 //! - [`log`]: levels, lines, the log thread; standard error, files with rotation, log daemons
 //! - [`sys`]: what std and mio lack; the only `unsafe`
 //!
 //! # Where this differs from the design
 //!
+//! - Names are looked up by a thread of their own, not by the one that checks passwords: a name server that does not answer
+//!   must keep no client out.
+//! - All routes are on one worker, though an index entry could name any. A message from another worker costs one hop more,
+//!   and what is announced needs no agreement between workers.
 //! - What is needed of certificates beside what TLS checks (names, end of time) is read by a walk over DER of our own
 //!   ([`wire::certificate`]): rustls does not tell them, and the crates that do bring a dozen more with them.
 //! - Interest is a flat table of literal subjects beside a trie of patterns, not one trie: a probe instead of a walk, and

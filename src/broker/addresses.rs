@@ -130,7 +130,9 @@ impl Local {
     /// Other options are in force: clients that are there are counted from now on, or no longer.
     pub(super) fn recount_addresses(&self, before: &Options) {
         let (did, does) = (limits_addresses(before), limits_addresses(&self.options));
-        for (_, client) in self.clients.iter().filter(|(_, client)| did != does && client.is_open()) {
+        for (_, client) in
+            self.clients.iter().filter(|(_, client)| did != does && client.is_open() && !client.is_route())
+        {
             match does {
                 true => self.shared.addresses.add(client.peer.ip(), self.now),
                 false => self.shared.addresses.leave(client.peer.ip()),

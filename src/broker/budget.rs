@@ -40,6 +40,9 @@ const OFFENCE: usize = usize::MAX / 2;
 /// How long the other workers have to say what their largest connections are, in milliseconds.
 const LOOK_MS: u64 = 2;
 
+/// Parts of leaving subscriptions removed in one go where memory is short: some ten milliseconds.
+const PARTS_LEAVING: usize = 8;
+
 /// Connections closed in one go.
 const PART: usize = 256;
 
@@ -50,6 +53,8 @@ pub(super) struct Holdings {
     clients: usize,
     /// How things were at the last look.
     pressure: Pressure,
+    /// Subscriptions were being removed at the last look.
+    is_leaving: bool,
     /// When the other workers were asked, while it is waited for them.
     asked_at: Option<u64>,
 }
@@ -82,6 +87,8 @@ impl Client {
         let waiting = output + self.input_bytes();
         match waiting {
             OFFENCE_MIN.. => OFFENCE.saturating_add(waiting),
+            // A route has others behind it.
+            _ if self.is_route() => 0,
             _ => self.held as usize + output + self.sids.len() * SUB_BYTES,
         }
     }
@@ -111,7 +118,7 @@ impl Local {
 
     /// Output and other work after which it is written: with a small budget less than what fits a cache.
     pub(super) fn turn_max(&self) -> usize {
-        TURN_OUTPUT_MAX.min(self.shared.budget.most() / 16 / self.workers().max(1))
+        TURN_OUTPUT_MAX.min(self.shared.budget.most() / 16 / usize::from(self.workers().max(1)))
     }
 
     /// Notes that a subscription was made, with so many bytes of subject.
@@ -137,20 +144,36 @@ impl Broker {
     /// should give it to the system.
     pub fn look_at_memory(&mut self, beside: usize) -> bool {
         let mut pressure = self.report_memory(beside);
+        if self.overdraws() {
+            // What is leaving is not counted any more, but there.
+            (0..PARTS_LEAVING).for_each(|_| self.local.remove_part());
+        }
         if pressure == Pressure::Over {
             self.trim();
             pressure = self.report_memory(beside);
         }
-        if pressure != self.local.holdings.pressure {
-            self.note_pressure(pressure);
-        }
+        // Before the last part of the budget is used, what the allocator only keeps goes back to the system.
+        let is_new = self.note_pressure(pressure);
+        let is_leaving = !self.local.leaving.is_empty();
+        let has_left = std::mem::replace(&mut self.local.holdings.is_leaving, is_leaving) && !is_leaving;
         if pressure == Pressure::Over {
-            return self.make_room(beside);
+            return self.make_room(beside) || has_left || is_new;
         }
         if self.local.holdings.asked_at.take().is_some() {
             self.shared.budget.report_largest(self.local.worker, 0);
         }
-        false
+        is_new || (has_left && self.shared.budget.used() > self.shared.budget.most() / 2)
+    }
+
+    /// True if the budget is exceeded when subscriptions that are being removed are counted too.
+    fn overdraws(&self) -> bool {
+        let budget = &self.shared.budget;
+        !self.local.leaving.is_empty() && budget.used() + self.leaving_bytes() > budget.most()
+    }
+
+    /// Bytes of subscriptions that are being removed.
+    fn leaving_bytes(&self) -> usize {
+        self.local.leaving.iter().map(|leaving| leaving.count() * SUB_BYTES).sum()
     }
 
     fn report_memory(&self, beside: usize) -> Pressure {
@@ -161,25 +184,30 @@ impl Broker {
 
     /// Bytes that this worker holds.
     pub(super) fn held(&self) -> usize {
-        let Local { pool, buffers, subs, holdings, leaving, .. } = &self.local;
-        let leaving: usize = leaving.iter().map(|leaving| leaving.count() * SUB_BYTES).sum();
-        let subs = subs.bytes(SUB_BESIDE_BYTES).saturating_sub(leaving);
+        let Local { pool, buffers, subs, holdings, .. } = &self.local;
+        let subs = subs.bytes(SUB_BESIDE_BYTES).saturating_sub(self.leaving_bytes());
         pool.held() + buffers.bytes() + self.spares.bytes() + subs + holdings.clients + self.cache.bytes()
     }
 
-    /// Says when there is no room for more, and when there is again.
-    fn note_pressure(&mut self, pressure: Pressure) {
-        self.local.holdings.pressure = pressure;
+    /// Says when there is no room for more, and when there is again. True if there was room until now.
+    fn note_pressure(&mut self, pressure: Pressure) -> bool {
+        let before = std::mem::replace(&mut self.local.holdings.pressure, pressure);
         let (budget, log) = (&self.shared.budget, &self.shared.log);
-        let (used, most) = (budget.used(), budget.most());
         if pressure != Pressure::Low {
-            if budget.note_short(true) {
+            if before == Pressure::Low && budget.note_short(true) {
+                let (used, most) = (budget.used(), budget.most());
                 let text = "no new connections and subscriptions are taken";
                 log.warn(format_args!("Memory is short: {used} of {most} bytes are in use, {text}"));
+                return true;
             }
-        } else if budget.note_short(false) {
-            log.info(format_args!("Memory is no longer short: {used} of {most} bytes are in use"));
+        } else if budget.is_short() {
+            let (used, most) = (budget.used(), budget.most());
+            // Not at the edge, where it would be short again at once.
+            if used < most / 4 * 3 && budget.note_short(false) {
+                log.info(format_args!("Memory is no longer short: {used} of {most} bytes are in use"));
+            }
         }
+        false
     }
 
     /// Closes whoever holds most, if that is one of ours. True if someone was closed.
@@ -187,6 +215,7 @@ impl Broker {
         let budget = &self.shared.budget;
         let open = self.local.clients.iter().filter(|(_, client)| client.is_open());
         let mut holders: Vec<(usize, u32)> = open.map(|(key, client)| (client.offence(), key as u32)).collect();
+        holders.retain(|(offence, _)| *offence > 0);
         holders.sort_unstable_by(|one, other| other.cmp(one));
         let Some(&(largest, _)) = holders.first() else {
             self.local.holdings.asked_at = None;
@@ -194,7 +223,7 @@ impl Broker {
             return false;
         };
         budget.report_largest(self.local.worker, largest);
-        if self.local.workers() > 1 {
+        if self.local.workers() != 1 {
             let now = self.local.now;
             let Some(asked_at) = self.local.holdings.asked_at else {
                 self.local.holdings.asked_at = Some(now);

@@ -4,7 +4,7 @@ use super::Broker;
 use super::client::Publisher;
 use super::mail::{Batch, Entry, Mail, Recipients};
 use super::routes::{ROUTE_WORKER, Sending};
-use crate::interest::{AccountId, Group, Matched, Shape, Target};
+use crate::interest::{AccountId, Group, Matched, Shape, Target, View};
 use crate::wire::{Message, message};
 use std::sync::Arc;
 
@@ -35,6 +35,7 @@ impl Broker {
                 self.local.send_to_route(route, &Sending { from, account, message, shared: None }, b"")
             }
             Shape::Several | Shape::Mixed => self.publish_to_many(from, account, message, place),
+            Shape::Linked | Shape::Mapped => self.publish_linked(from, account, message, place),
         };
         if !delivered && message.reply_bytes > 0 {
             self.no_responders(from, account, message);
@@ -45,36 +46,7 @@ impl Broker {
     #[inline(never)]
     fn publish_to_many(&mut self, from: Publisher, account: AccountId, message: &Message, place: u32) -> bool {
         let Self { cache, local, random, .. } = self;
-        let matched = cache.matched(place);
-        let shared = share(message, matched);
-        let mut delivered = false;
-        for &target in &matched.plain {
-            match local.deliver(target, from, message, shared.as_ref()) {
-                true => delivered = true,
-                false => local.charge(REFUSAL_BYTES),
-            }
-        }
-        if matched.shape == Shape::Mixed {
-            let entry =
-                Entry { publisher: from, account, message: *message, shared: shared.as_ref(), to: Recipients::Plain };
-            for &worker in matched.remotes() {
-                local.forward(worker, &entry);
-                delivered = true;
-            }
-            let mut picks = std::mem::take(&mut local.picks);
-            for (at, group) in matched.groups().enumerate() {
-                match local.choose(random, &group, &entry, true) {
-                    Chosen::Nobody => {}
-                    Chosen::Taken => delivered = true,
-                    Chosen::Route(route) => picks.push((route, at)),
-                }
-            }
-            delivered |=
-                local.publish_to_routes(matched, &mut picks, &Sending { from, account, message, shared: entry.shared });
-            picks.clear();
-            local.picks = picks;
-        }
-        delivered
+        local.publish_matched(random, from, account, message, cache.matched(place))
     }
 
     /// Tells a requester that nobody got its request, if it wants to know and subscribed to the reply itself.
@@ -86,6 +58,7 @@ impl Broker {
         let mut matched = Matched::default();
         let interest = &self.shared.interest;
         let hash = interest.subject_hash().of(message.reply());
+        let account = View::Alone.of(account);
         let cost = interest.find(account, message.reply(), hash, self.local.worker, &mut matched);
         self.local.charge(cost);
         for target in matched.plain {
@@ -132,6 +105,7 @@ impl Broker {
                 Recipients::Member(target, name) => self.deliver_to_member(&entry, target, name),
                 Recipients::Route(route, names) => _ = self.local.deliver_to_route(route, &sending(&entry), b"", names),
                 Recipients::Elsewhere(name) => self.deliver_elsewhere(&entry, name),
+                Recipients::Asker => _ = self.take_answer(entry.publisher, entry.account, &entry.message),
             }
             done = next;
         }
@@ -182,13 +156,59 @@ impl Broker {
 
     fn place_of(&mut self, entry: &Entry) -> u32 {
         let Entry { account, message, .. } = entry;
-        self.mail_hint = self.cache.place(&self.shared.interest, *account, message.subject, self.mail_hint);
+        let interest = &self.shared.interest;
+        self.mail_hint = self.cache.place(interest, *account, message.subject, self.mail_hint);
+        // The account may have got links since this was sent.
+        if self.cache.matched(self.mail_hint).linked().is_some() {
+            self.mail_hint = self.cache.place(interest, View::Alone.of(*account), message.subject, self.mail_hint);
+        }
         self.local.charge(self.cache.take_cost());
         self.mail_hint
     }
 }
 
 impl super::Local {
+    /// Delivers a message to all that a result of the cache has. True if anyone got it.
+    #[inline]
+    pub(super) fn publish_matched(
+        &mut self,
+        random: &mut super::Random,
+        from: Publisher,
+        account: AccountId,
+        message: &Message,
+        matched: &Matched,
+    ) -> bool {
+        let shared = share(message, matched);
+        let mut delivered = false;
+        for &target in &matched.plain {
+            match self.deliver(target, from, message, shared.as_ref()) {
+                true => delivered = true,
+                false => self.charge(REFUSAL_BYTES),
+            }
+        }
+        if matches!(matched.shape, Shape::Mixed | Shape::Route(_)) {
+            let entry =
+                Entry { publisher: from, account, message: *message, shared: shared.as_ref(), to: Recipients::Plain };
+            for &worker in matched.remotes() {
+                self.forward(worker, &entry);
+                delivered = true;
+            }
+            let mut picks = std::mem::take(&mut self.picks);
+            for (at, group) in matched.groups().enumerate() {
+                match self.choose(random, &group, &entry, true) {
+                    Chosen::Nobody => {}
+                    Chosen::Taken => delivered = true,
+                    Chosen::Route(route) => picks.push((route, at)),
+                }
+            }
+            delivered |=
+                self.publish_to_routes(matched, &mut picks, &Sending { from, account, message, shared: entry.shared });
+            picks.clear();
+            self.picks = picks;
+        }
+        delivered
+    }
+
     /// Gives a message to one member of a queue group: from a random one on, the first that takes it. The member may be
     /// another worker's if it may be `anywhere`. If it is another server's, nothing is done but to say so; the messages of
     /// other servers are not for those.
@@ -199,6 +219,16 @@ impl super::Local {
         entry: &Entry,
         anywhere: bool,
     ) -> Chosen {
+        if group.has_routes && !entry.publisher.is_client() {
+            // One after a route would be chosen in its place, too, and so more often than others.
+            let ours = group.members.iter().copied().filter(|member| !member.is_route());
+            let count = ours.clone().count();
+            if count == 0 {
+                return Chosen::Nobody;
+            }
+            let start = random.below(count);
+            return self.choose_from(ours.clone().skip(start).chain(ours.take(start)), group.name, entry, anywhere);
+        }
         if group.has_routes {
             let point = random.below(group.weight as usize) as u32;
             return self.choose_from(group.from(point), group.name, entry, anywhere);

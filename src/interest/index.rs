@@ -228,11 +228,23 @@ impl Index {
         true
     }
 
-    /// Takes away what a route wants at the next places of a walk; returns how much that was.
-    pub fn sweep(&mut self, route: Target, walk: &mut Walk, places: usize) -> usize {
+    /// Takes away what a route wants at the next places of a walk, but for subjects that stay; returns how much that was.
+    pub fn sweep(
+        &mut self,
+        route: Target,
+        walk: &mut Walk,
+        places: usize,
+        stays: Option<&dyn Fn(&[u8]) -> bool>,
+    ) -> usize {
         let mut swept = 0;
         for _ in 0..places {
             let Some(node) = walk.next(self) else { break };
+            if let Some(stays) = stays
+                && self.entry(node).is_some()
+                && stays(&self.subject(node))
+            {
+                continue;
+            }
             swept += match node.0 & WILD {
                 0 => match self.literals.get_mut(node.0 as usize) {
                     Some(literal) => {

@@ -111,6 +111,11 @@ impl Budget {
         others.map(|(_, place)| place.largest.load(Ordering::Relaxed)).max().unwrap_or_default()
     }
 
+    /// True while it is noted that there is no room for more.
+    pub fn is_short(&self) -> bool {
+        self.is_short.load(Ordering::Relaxed)
+    }
+
     /// Notes that there is no room for more, or that there is again. True for the first who does.
     pub fn note_short(&self, is_short: bool) -> bool {
         self.is_short.swap(is_short, Ordering::Relaxed) != is_short

@@ -14,9 +14,9 @@ use super::{MIB, with_each_worker_count};
 /// What the process may use.
 const BUDGET: usize = 64 * MIB;
 
-/// How much more may be in use for a moment: what workers take in between two looks at the budget, what the allocator cannot
-/// give back, and what was not counted exactly.
-const BESIDE: usize = 16 * MIB;
+/// How much more may be in use for a moment: what workers take in between two looks at the budget, subscriptions that are
+/// being removed, what the allocator cannot give back, and what was not counted exactly.
+const BESIDE: usize = 24 * MIB;
 
 fn start(workers: usize, more: &str) -> (Process, Scratch) {
     let folder = Scratch::new();
@@ -88,7 +88,7 @@ fn frozen_readers_and_a_flood_of_subscriptions_stay_within_the_budget() {
         bystanders.stop();
         let peak = server.memory_peak();
         println!("{} MiB at most", peak / MIB);
-        assert!(peak < BUDGET + BESIDE, "{} MiB were in use", peak / MIB);
+        assert!(peak < BUDGET + BESIDE, "{} MiB were in use:\n{}", peak / MIB, server.log());
         let varz = monitored(&server, "/varz");
         let closed = figure(&varz, "\"closed_connections\"");
         assert!(closed > 0 && figure(&varz, "\"max\"") == BUDGET, "{varz}");

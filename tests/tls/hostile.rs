@@ -161,3 +161,65 @@ fn a_storm_of_handshakes_does_not_hold_up_the_others() {
         assert!(half < Duration::from_millis(50), "{half:?}");
     });
 }
+
+/// A client's first record, which offers this version and these suites. What else it says is as usual, so that nothing but
+/// those can be wrong.
+fn hello_with(version: u16, suites: &[u16]) -> Vec<u8> {
+    let two = |number: usize| (number as u16).to_be_bytes();
+    let suites: Vec<u8> = suites.iter().flat_map(|suite| suite.to_be_bytes()).collect();
+    // Groups: P-256 and X25519. Signatures: ECDSA and RSA with SHA-256, and with SHA-1. No compression of points.
+    let extensions: [(u16, &[u8]); 4] =
+        [(10, &[0, 4, 0, 0x17, 0, 0x1d]), (11, &[1, 0]), (13, &[0, 8, 4, 3, 4, 1, 2, 3, 2, 1]), (23, &[])];
+    let extensions: Vec<u8> =
+        extensions.iter().flat_map(|(kind, body)| [&kind.to_be_bytes()[..], &two(body.len()), body].concat()).collect();
+    let body = [
+        &version.to_be_bytes()[..],
+        &[7; 32],
+        &[0],
+        &two(suites.len()),
+        &suites,
+        &[1, 0],
+        &two(extensions.len()),
+        &extensions,
+    ]
+    .concat();
+    let handshake = [&[1, 0][..], &two(body.len()), &body].concat();
+    [&[0x16, 3, 1][..], &two(handshake.len()), &handshake].concat()
+}
+
+/// The kind of the first record that answers this, and its bytes.
+fn answer_to(server: &super::Server, hello: &[u8]) -> (u8, Vec<u8>) {
+    let mut stream = dial(server.process.address());
+    plain_info(&mut stream);
+    stream.write_all(hello).expect("a write");
+    let mut head = [0; 5];
+    stream.read_exact(&mut head).expect("an answer");
+    let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+    stream.read_exact(&mut body).expect("a whole record");
+    (head[0], body)
+}
+
+#[test]
+fn old_versions_and_suites_that_protect_nothing_are_refused() {
+    const TLS12: u16 = 0x0303;
+    const GOOD: [u16; 2] = [0xc02b, 0xc02f];
+    Programs::Both.check_with("", |server| {
+        assert_eq!(answer_to(&server, &hello_with(TLS12, &GOOD)).0, 0x16, "what is good is answered");
+        for (what, version, suites) in [
+            ("SSL 3.0", 0x0300, &GOOD[..]),
+            ("TLS 1.0", 0x0301, &GOOD),
+            ("TLS 1.1", 0x0302, &GOOD),
+            ("no encryption", TLS12, &[0x0001, 0x0002, 0x003b, 0xc006, 0xc010]),
+            ("no certificate", TLS12, &[0x0018, 0x0034, 0x006c, 0xc018, 0xc019]),
+            ("export", TLS12, &[0x0003, 0x0006, 0x0008, 0x000b, 0x0014]),
+            ("RC4, DES and 3DES", TLS12, &[0x0005, 0x0009, 0x000a, 0xc007, 0xc008]),
+        ] {
+            let (kind, alert) = answer_to(&server, &hello_with(version, suites));
+            // A fatal one: of the handshake, of the version, or that it offers too little security.
+            assert_eq!((kind, alert[0]), (0x15, 2), "{what}");
+            assert!([40, 70, 71].contains(&alert[1]), "{what}: alert {}", alert[1]);
+        }
+        let mut peer = Peer::connect(server.process.address(), &server.certificates.client(None));
+        peer.round_trip();
+    });
+}

@@ -205,6 +205,7 @@ impl Broker {
             Outcome::Protocol(protocol) => {
                 client.protocol = protocol;
                 self.okay_if_verbose(key);
+                self.tell_of_arrival(key);
             }
         }
     }

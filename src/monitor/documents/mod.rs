@@ -8,6 +8,7 @@ mod others;
 mod page;
 mod routez;
 mod subsz;
+mod system;
 mod varz;
 
 use super::ask::Workers;

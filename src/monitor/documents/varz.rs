@@ -87,6 +87,8 @@ struct Varz<'a> {
     tags: &'a [String],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     metadata: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_account: Option<&'a str>,
     slow_consumer_stats: Kinds,
     stale_connection_stats: Kinds,
 }
@@ -238,6 +240,7 @@ impl Context {
             config_digest: "",
             tags: &options.server_tags,
             metadata: options.server_metadata.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect(),
+            system_account: options.authorization.system(),
             slow_consumer_stats: Kinds {
                 clients: counts.slow_clients.iter().sum(),
                 routes: counts.slow_routes,
