@@ -32,6 +32,9 @@ pub struct Tally {
     pub removes: u64,
 }
 
+/// Whether interest in a subject stays.
+pub type Stays<'a> = &'a dyn Fn(&[u8]) -> bool;
+
 /// A walk over all places of an index, in parts, while it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Walk {
@@ -229,13 +232,7 @@ impl Index {
     }
 
     /// Takes away what a route wants at the next places of a walk, but for subjects that stay; returns how much that was.
-    pub fn sweep(
-        &mut self,
-        route: Target,
-        walk: &mut Walk,
-        places: usize,
-        stays: Option<&dyn Fn(&[u8]) -> bool>,
-    ) -> usize {
+    pub fn sweep(&mut self, route: Target, walk: &mut Walk, places: usize, stays: Option<Stays>) -> usize {
         let mut swept = 0;
         for _ in 0..places {
             let Some(node) = walk.next(self) else { break };

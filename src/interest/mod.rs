@@ -50,7 +50,7 @@ mod wild;
 pub use announce::{Announcer, Progress, Wanted};
 pub use cache::Cache;
 pub use changes::Changes;
-pub use index::{Index, NodeId, Tally, Walk};
+pub use index::{Index, NodeId, Stays, Tally, Walk};
 pub use links::{Linked, View};
 pub use matched::{Group, Matched, Shape};
 pub use remote::Remote;
@@ -309,14 +309,7 @@ impl Interest {
     }
 
     /// Takes what a route may want no longer away from the next places of a walk; returns how much that was.
-    fn prune(
-        &self,
-        account: AccountId,
-        route: Target,
-        walk: &mut Walk,
-        places: usize,
-        stays: &dyn Fn(&[u8]) -> bool,
-    ) -> usize {
+    fn prune(&self, account: AccountId, route: Target, walk: &mut Walk, places: usize, stays: Stays) -> usize {
         let pruned = self.account(account).write().sweep(route, walk, places, Some(stays));
         if pruned > 0 {
             self.changes.everything();

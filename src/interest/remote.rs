@@ -1,7 +1,7 @@
 //! What the peer of one route wants.
 
 use super::targets::ORIGIN_MAX;
-use super::{AccountId, Interest, Target, Walk};
+use super::{AccountId, Interest, Stays, Target, Walk};
 use crate::memory::Text;
 use crate::wire::{route, subject};
 
@@ -146,7 +146,7 @@ impl Prune {
         remote: &mut Remote,
         accounts: AccountId,
         places: usize,
-        stays: &dyn Fn(&[u8]) -> bool,
+        stays: Stays,
     ) -> bool {
         if self.account >= accounts {
             return false;

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// Parts of the budget, of which the last is kept for what connections and subscriptions that are there already need.
 const PARTS: usize = 8;
 
+/// A worker has not said yet what its largest connection holds.
+const UNKNOWN: usize = usize::MAX;
+
 /// How much of the budget is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Pressure {
@@ -26,7 +29,7 @@ pub enum Pressure {
 struct Place {
     /// Bytes it holds.
     held: AtomicUsize,
-    /// Bytes its largest connection holds, while the budget is exceeded.
+    /// Bytes its largest connection holds, while the budget is exceeded; [`UNKNOWN`] when it was asked and has not said.
     largest: AtomicUsize,
 }
 
@@ -98,17 +101,27 @@ impl Budget {
         }
     }
 
-    /// The largest connection of a worker holds so many bytes; 0 when it is not known.
+    /// The largest connection of a worker holds so many bytes; 0 if it has none, or none is looked for.
     pub fn report_largest(&self, worker: u8, bytes: usize) {
         if let Some(place) = self.places.get(usize::from(worker)) {
-            place.largest.store(bytes, Ordering::Relaxed);
+            place.largest.store(bytes.min(UNKNOWN - 1), Ordering::Relaxed);
         }
     }
 
-    /// What the largest connection of all other workers holds.
-    pub fn largest_elsewhere(&self, worker: u8) -> usize {
-        let others = self.places.iter().enumerate().filter(|(number, _)| *number != usize::from(worker));
-        others.map(|(_, place)| place.largest.load(Ordering::Relaxed)).max().unwrap_or_default()
+    /// A worker wants to know from all others what their largest connections hold.
+    pub fn ask_others(&self, worker: u8) {
+        self.others(worker).for_each(|place| place.largest.store(UNKNOWN, Ordering::Relaxed));
+    }
+
+    /// What the largest connection of all other workers holds; none until all have said.
+    pub fn largest_elsewhere(&self, worker: u8) -> Option<usize> {
+        let largest = self.others(worker).map(|place| place.largest.load(Ordering::Relaxed)).max().unwrap_or_default();
+        (largest != UNKNOWN).then_some(largest)
+    }
+
+    fn others(&self, worker: u8) -> impl Iterator<Item = &Place> {
+        let others = self.places.iter().enumerate().filter(move |(number, _)| *number != usize::from(worker));
+        others.map(|(_, place)| place)
     }
 
     /// True while it is noted that there is no room for more.
@@ -160,8 +173,13 @@ mod tests {
         let budget = Budget::new(1000, 3);
         budget.report_largest(0, 5);
         budget.report_largest(2, 9);
-        assert_eq!([0, 1, 2].map(|worker| budget.largest_elsewhere(worker)), [9, 9, 5]);
-        assert_eq!(Budget::new(1000, 1).largest_elsewhere(0), 0);
+        assert_eq!([0, 1, 2].map(|worker| budget.largest_elsewhere(worker)), [Some(9), Some(9), Some(5)]);
+        budget.ask_others(1);
+        budget.report_largest(2, 4);
+        assert_eq!([0, 1, 2].map(|worker| budget.largest_elsewhere(worker)), [Some(4), None, None]);
+        budget.report_largest(0, usize::MAX);
+        assert_eq!(budget.largest_elsewhere(1), Some(usize::MAX - 1));
+        assert_eq!(Budget::new(1000, 1).largest_elsewhere(0), Some(0));
     }
 
     #[test]

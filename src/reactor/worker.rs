@@ -241,11 +241,12 @@ impl Worker {
         }
     }
 
-    /// True if another worker's mailbox is so full that nothing more should be caused for it. What waits for this worker
+    /// True if another worker's mailbox is so full that nothing more should be caused for it, or memory is used up and it is
+    /// about to be seen for whom. What waits for this worker
     /// is no reason not to read: it is taken first in any case.
     fn is_throttled(&self) -> bool {
         let others = self.mailboxes.iter().enumerate().filter(|(number, _)| *number != self.number);
-        others.into_iter().any(|(_, mailbox)| mailbox.is_full())
+        others.into_iter().any(|(_, mailbox)| mailbox.is_full()) || self.broker.waits_for_others()
     }
 
     /// How long the poll may wait.
@@ -535,13 +536,18 @@ impl Worker {
                 self.write(key);
             }
         }
+        self.look_at_memory();
+        self.act();
+        // Readers that have caught up let publishers of other workers go.
+        self.post_mail();
+    }
+
+    /// Reports what this worker holds, and makes room if all hold too much.
+    fn look_at_memory(&mut self) {
         if self.broker.look_at_memory(self.mailboxes[self.number].bytes()) {
             self.tls_buffers.trim();
             crate::sys::memory::trim();
         }
-        self.act();
-        // Readers that have caught up let publishers of other workers go.
-        self.post_mail();
     }
 
     fn post_mail(&mut self) {
@@ -621,6 +627,7 @@ impl Worker {
             self.broker.trim();
             self.tls_buffers.trim();
             crate::sys::memory::trim();
+            self.look_at_memory();
         }
     }
 }

@@ -10,9 +10,10 @@ use rustls::version::TLS12;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::client::DEADLINE;
-use super::members::{Member, Raw, exchange, pairs, routes, until};
-use super::node::Kind;
+use super::members::{Member, Raw, exchange, file, pairs, routes, until};
+use super::node::{Folder, Kind};
 use super::support::certificates::{Certificates, dns};
+use super::support::process::run_to_end;
 
 /// The block `tls` with one of the certificates.
 fn tls(certificates: &Certificates, name: &str, more: &str) -> String {
@@ -121,6 +122,20 @@ fn the_server_that_is_dialled_must_be_the_host_of_the_route() {
 }
 
 #[test]
+fn a_file_that_cannot_be_used_is_told_before_the_start() {
+    let certificates = Certificates::new();
+    let block = tls(&certificates, "server", "");
+    let folder = Folder::new();
+    for (block, is_good) in [(block.clone(), true), (block.replace("ca.pem", "missing.pem"), false)] {
+        let path = folder.write("server.conf", &file("here", &block));
+        let output = run_to_end(&["-t", "-c", &path]);
+        assert_eq!(output.status.success(), is_good, "{output:?}");
+        let told = String::from_utf8_lossy(&output.stderr).contains("cluster: open ");
+        assert_eq!(told, !is_good, "{output:?}");
+    }
+}
+
+#[test]
 fn a_server_of_another_authority_is_not_trusted() {
     let (certificates, others) = (Certificates::new(), Certificates::new());
     let there = Member::start(Kind::Midge, "there", &tls(&others, "server", ""));
@@ -173,10 +188,17 @@ fn only_pinned_keys_are_peers_at_either_end() {
 fn a_peer_that_says_nothing_is_given_up_and_dialled_again() {
     let certificates = Certificates::new();
     let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
+    mute.set_nonblocking(true).expect("a socket that does not block");
     let url = format!("nats://{}", mute.local_addr().expect("an address"));
     let here = Member::start(Kind::Midge, "here", &(tls(&certificates, "server", "timeout: 0.3") + &routes(&[url])));
     for _ in 0..3 {
-        let (mut stream, _) = mute.accept().expect("a dial");
+        let mut dialled = None;
+        until("dialled", || {
+            dialled = mute.accept().ok();
+            dialled.is_some()
+        });
+        let (mut stream, _) = dialled.expect("a dial");
+        stream.set_nonblocking(false).expect("a blocking socket");
         stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
         let mut first = [0];
         stream.read_exact(&mut first).expect("a first byte");

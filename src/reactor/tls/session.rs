@@ -26,11 +26,11 @@ const KEPT_MAX: usize = 32 * 1024;
 /// without end and reads nothing.
 const WAITING_MAX: usize = 2 * SEALED_BYTES;
 
+/// Certificates of a peer that are remembered for monitoring.
+const SHOWN_MAX: usize = 4;
+
 /// Memory of a session beside its records: about what keys and state take.
 const STATE_BYTES: usize = 4096;
-
-/// Certificates of a client that are remembered for monitoring.
-const SHOWN_MAX: usize = 4;
 
 /// The TLS side of one connection.
 #[derive(Debug)]
@@ -402,11 +402,8 @@ fn secured(engine: &Engine, pins: &Pins) -> Result<Secured, Failure> {
 fn shown(whole: &[u8]) -> Option<ShownCertificate> {
     let subject = PeerCertificate::read(whole)?.subject.go_text();
     let digest = |bytes: &[u8]| suites::sha256(bytes).try_into().ok();
-    Some(ShownCertificate {
-        subject,
-        key_digest: digest(certificate::read(whole)?.public_key)?,
-        digest: digest(whole)?,
-    })
+    let key_digest = digest(certificate::read(whole)?.public_key)?;
+    Some(ShownCertificate { subject, key_digest, digest: digest(whole)? })
 }
 
 /// Where plain bytes go.
