@@ -279,7 +279,7 @@ impl Server {
     fn route_door(&mut self) -> io::Result<Option<RouteDoor>> {
         let Some(joining) = self.joining() else { return Ok(None) };
         let tls = self.tls.routes.clone();
-        self.entrance.as_mut().map_or(Ok(None), |entrance| entrance.door(joining, tls))
+        self.entrance.as_mut().map_or(Ok(None), |entrance| entrance.door(&self.options, joining, tls))
     }
 
     /// The address clients connect to.

@@ -30,6 +30,8 @@ pub struct ClusterOptions {
     pub no_advertise: bool,
     /// The peers to connect to, each once.
     pub routes: Vec<RouteUrl>,
+    /// Clients are taken only when every one of `routes` leads to a peer whose interest is known.
+    pub wait_for_routes: bool,
     /// How often it is tried again to connect to a server that a peer told of.
     pub connect_retries: u32,
     /// The pause before each further try to connect to one of `routes` doubles.
@@ -65,6 +67,7 @@ impl ClusterOptions {
         advertise: None,
         no_advertise: false,
         routes: Vec::new(),
+        wait_for_routes: false,
         connect_retries: 0,
         connect_backoff: false,
         user: None,

@@ -76,11 +76,12 @@ fn authorization_changes(old: &Authorization, new: &Authorization) -> impl Itera
 /// What may be another in a cluster after a reload, by its keys, and whether it is.
 type ClusterPart = ([&'static str; 2], fn(&ClusterOptions, &ClusterOptions) -> bool);
 
-const CLUSTER_PARTS: [ClusterPart; 13] = [
+const CLUSTER_PARTS: [ClusterPart; 14] = [
     (["cluster", "cluster.name"], |old, new| old.name != new.name),
     (["cluster", "cluster.advertise"], |old, new| old.advertise != new.advertise),
     (["cluster", "cluster.no_advertise"], |old, new| old.no_advertise != new.no_advertise),
     (["cluster", "cluster.routes"], |old, new| old.routes != new.routes),
+    (["cluster", "cluster.wait_for_routes"], |old, new| old.wait_for_routes != new.wait_for_routes),
     (["cluster", "cluster.connect_retries"], |old, new| old.connect_retries != new.connect_retries),
     (["cluster", "cluster.connect_backoff"], |old, new| old.connect_backoff != new.connect_backoff),
     (["cluster", "cluster.authorization"], |old, new| {

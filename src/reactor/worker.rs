@@ -230,10 +230,10 @@ impl Worker {
             self.turns.throttled += u64::from(throttled);
             self.note_events(&events);
             self.take_letters();
-            self.accept();
             self.fire_timers();
             self.do_chores();
             self.attend_cluster();
+            self.accept();
             self.report();
             if !throttled {
                 self.read_ready();
@@ -262,7 +262,8 @@ impl Worker {
         if !self.mailboxes[self.number].may_sleep() || work {
             return Some(Duration::ZERO);
         }
-        let listener = self.listener.as_ref().and_then(|listener| listener.wait(self.now));
+        let listener = self.listener.as_ref().filter(|_| !self.holds_clients());
+        let listener = listener.and_then(|listener| listener.wait(self.now));
         let trim = self.trim_at.map(|at| at.saturating_sub(self.now));
         let routes = self.routes.as_ref().and_then(|routes| routes.wait(self.now));
         let cluster = self.broker.cluster_due().map(|at| at.saturating_sub(self.now));
@@ -322,7 +323,14 @@ impl Worker {
         }
     }
 
+    fn holds_clients(&self) -> bool {
+        self.routes.as_ref().is_some_and(|routes| routes.holds_clients())
+    }
+
     fn accept(&mut self) {
+        if self.holds_clients() {
+            return;
+        }
         let Some(mut listener) = self.listener.take() else { return };
         let log = self.log.clone();
         listener.accept(self.now, &log, |stream, peer| {

@@ -48,9 +48,16 @@ impl Entrance {
     }
 
     /// What the worker that owns the routes needs; to be asked for once.
-    pub fn door(&mut self, joining: Joining, tls: Option<Arc<RouteTls>>) -> io::Result<Option<RouteDoor>> {
+    pub fn door(
+        &mut self,
+        options: &Options,
+        joining: Joining,
+        tls: Option<Arc<RouteTls>>,
+    ) -> io::Result<Option<RouteDoor>> {
         let Some(socket) = self.socket.take() else { return Ok(None) };
-        Ok(Some(RouteDoor { socket, address: self.address, joining: Box::new(joining), tls, seed: random()? }))
+        let holds_clients = options.cluster.wait_for_routes;
+        let (address, joining, seed) = (self.address, Box::new(joining), random()?);
+        Ok(Some(RouteDoor { socket, address, joining, tls, holds_clients, seed }))
     }
 
     /// Says that peers can come.

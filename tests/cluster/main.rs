@@ -27,3 +27,4 @@ mod support;
 #[cfg(feature = "tls")]
 mod tls;
 mod traffic;
+mod waiting;

@@ -394,6 +394,14 @@ impl Broker {
         self.follow_cluster();
     }
 
+    /// True if every configured route leads to a peer whose interest is known: a peer tells of it before it answers the first
+    /// PING.
+    pub fn has_synced(&self) -> bool {
+        let has_answered = |key: &u32| self.local.clients[*key as usize].round_trip_us > 0;
+        let Some(membership) = &self.membership else { return true };
+        membership.cluster.has_synced() && self.local.routes.keys.iter().all(has_answered)
+    }
+
     /// When [`attend_cluster`](Self::attend_cluster) is to be called if nothing happens before.
     pub fn cluster_due(&self) -> Option<u64> {
         let due = self.membership.as_ref()?.cluster.next_due();

@@ -52,6 +52,7 @@ fn every_key_reaches_its_option() {
         ("host: h, port: -1", with(|cluster| (cluster.host, cluster.port) = ("h".into(), Some(0)))),
         ("net: h", with(|cluster| cluster.host = "h".into())),
         ("no_advertise: on", with(|cluster| cluster.no_advertise = true)),
+        ("wait_for_routes: yes", with(|cluster| cluster.wait_for_routes = true)),
         (
             "routes: [nats://a:1, nats-route://u:p@b:2]",
             with(|cluster| cluster.routes = routes(&["x://a:1", "x://u:p@b:2"])),
@@ -270,6 +271,7 @@ fn a_reload_knows_what_changed_in_a_cluster() {
         ("advertise: h", "advertise"),
         ("no_advertise: true", "no_advertise"),
         ("routes: [nats://u:s3cret@h:1]", "routes"),
+        ("wait_for_routes: true", "wait_for_routes"),
         ("connect_retries: 1", "connect_retries"),
         ("connect_backoff: true", "connect_backoff"),
         ("authorization { user: s3cret }", "authorization"),

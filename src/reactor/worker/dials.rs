@@ -29,6 +29,8 @@ pub struct Routes {
     /// Where that listens.
     address: SocketAddr,
     dials: Slab<Dial>,
+    /// Clients are not taken before the configured routes have synced.
+    holds_clients: bool,
     resolver: Resolver,
     /// What new routes begin TLS with; none where they have no TLS.
     tls: Option<Arc<RouteTls>>,
@@ -55,6 +57,8 @@ pub struct RouteDoor {
     pub joining: Box<Joining>,
     /// What routes begin TLS with; none where they have no TLS.
     pub tls: Option<Arc<RouteTls>>,
+    /// Clients are not taken before the configured routes have synced.
+    pub holds_clients: bool,
     /// For what is to be by chance.
     pub seed: u64,
 }
@@ -62,13 +66,19 @@ pub struct RouteDoor {
 impl Routes {
     fn new(socket: TcpListener, address: SocketAddr, mailbox: Arc<Mailbox>, tls: Option<Arc<RouteTls>>) -> Self {
         let resolver = Resolver::new(mailbox);
-        Self { listener: Listener::new(socket), address, dials: Slab::new(), resolver, tls }
+        let listener = Listener::new(socket);
+        Self { listener, address, dials: Slab::new(), holds_clients: false, resolver, tls }
     }
 
     /// When there is something to do here, in milliseconds from now.
     pub fn wait(&self, now: u64) -> Option<u64> {
         let dials = self.dials.iter().map(|(_, dial)| dial.until.saturating_sub(now)).min();
         [dials, self.listener.wait(now)].into_iter().flatten().min()
+    }
+
+    /// True while no clients are taken.
+    pub fn holds_clients(&self) -> bool {
+        self.holds_clients
     }
 
     /// The poll says that connections wait.
@@ -88,8 +98,9 @@ impl Worker {
     /// # Errors
     /// If the listener cannot be registered.
     pub fn join_cluster(&mut self, door: RouteDoor) -> io::Result<()> {
-        let RouteDoor { socket, address, joining, tls, seed } = door;
+        let RouteDoor { socket, address, holds_clients, joining, tls, seed } = door;
         let mut routes = Box::new(Routes::new(socket, address, Arc::clone(&self.mailboxes[self.number]), tls));
+        routes.holds_clients = holds_clients;
         self.poll.registry().register(routes.listener.socket(), ROUTE_LISTENER, Interest::READABLE)?;
         self.routes = Some(routes);
         self.broker.set_now_us(self.clock.now_us());
@@ -116,6 +127,13 @@ impl Worker {
         self.act();
         self.accept_routes();
         self.give_dials_up();
+        if let Some(routes) = &mut self.routes
+            && routes.holds_clients
+            && self.broker.has_synced()
+        {
+            routes.holds_clients = false;
+            self.log.info(format_args!("All routes have synced, clients are taken"));
+        }
     }
 
     fn accept_routes(&mut self) {
