@@ -76,8 +76,8 @@ impl Client {
 
     /// Memory of input that is not worked on.
     fn input_bytes(&self) -> usize {
-        let backlog = |backlog: &Box<Backlog>| size_of::<Backlog>() + backlog.bytes.capacity();
-        self.partial.buffer.capacity() + self.backlog.as_ref().map_or(0, backlog)
+        let backlog = |backlog: &Backlog| size_of::<Backlog>() + backlog.bytes.capacity();
+        self.partial.buffer.capacity() + self.backlog.as_deref().map_or(0, backlog)
     }
 
     /// How much speaks for closing it when there is too little memory.
