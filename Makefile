@@ -19,7 +19,7 @@ CONFIG = $(SYSCONFDIR)/midge.conf
 # The machine of static builds and packages: x86_64, aarch64, armv7 or mipsel.
 TARGET ?= x86_64
 
-.PHONY: all build run test lint unit reference clients fuzz perf perf-quick startup install uninstall clean
+.PHONY: all build run test lint unit reference clients browser prometheus fuzz perf perf-quick startup install uninstall clean
 .PHONY: static static-check static-test size dist deb image packaging
 
 all: build
@@ -31,8 +31,9 @@ run:
 	$(CARGO) run --release --bin midge
 
 # Everything: formatting and lints, unit and integration tests, a short run of the fuzz targets, the transcripts against
-# the official server too, real clients of four languages, the static program, and what is installed and packaged.
-test: lint unit fuzz reference clients static-check packaging
+# the official server too, real clients of four languages, a browser and Prometheus for what monitoring shows, the static
+# program, and what is installed and packaged.
+test: lint unit fuzz reference clients browser prometheus static-check packaging
 
 lint:
 	$(CARGO) fmt --check
@@ -55,6 +56,13 @@ reference:
 
 clients: build
 	tests/clients/run target/release/midge
+
+# The status page in Chromium. Its pictures are put into target/browser; those in man are for the README.
+browser: build
+	tests/browser/run target/release/midge
+
+prometheus: build
+	tests/prometheus/run target/release/midge
 
 perf: build
 	perf/run

@@ -5,6 +5,8 @@
 //! ```text
 //!  main ── signals, start, stop                    log ── writes lines, so that nobody else waits for a disk
 //!                                                  helper ── checks passwords behind bcrypt, when there are any
+//!                                                  requests ── answers what clients ask about the server, if any does
+//!                                                  resolver ── asks name servers, when routes have names
 //!
 //!  worker 0 ─ poll ─ sockets ─ broker ─┐           each worker: its own poll, connections, block pool, timers and
 //!  worker 1 ─ poll ─ sockets ─ broker ─┼─ mail     match cache; a connection lives and dies on one worker
@@ -39,15 +41,31 @@
 //! frozen is left to its own limit. A full mailbox stops its senders from reading until it is emptied, which takes no
 //! longer than its owner's turn, because a worker never waits for anything but its poll.
 //!
+//! **Routes.** Worker 0 owns the routes to the other servers of a cluster. They are connections like those of clients, with
+//! another language ([`broker::routes`]); their peers' interest is in the same index as that of clients, so one search finds
+//! everybody, and a message goes once to each peer that wants it. What comes on a route is for this server's clients only.
+//! Before a message is put on a route, what clients began to want before is announced there, so a reply finds who asked for
+//! it. A peer that is behind holds publishers back for a moment like any reader; what does not fit then is dropped and
+//! counted, and the route stays.
+//!
 //! **Permissions.** A slot of the match cache remembers which permission set was last found to allow its subject, so an
 //! allowed publish costs one comparison. Deliveries to a connection that may not get everything, or that is granted
 //! replies, take the way of those that need a second look ([`broker::auth`]).
+//!
+//! **Accounts.** Mappings and imports are resolved when a result of the match cache is filled ([`interest::links`]): a subject
+//! that is nobody else's business has a result as ever, and another one a result that says which subscriptions of which accounts
+//! get the message, under which subject, and which services are asked. A request to another account gets a reply subject that
+//! names the worker which knows who asked; so an answer, on whatever worker it is published, needs no table that all share.
+//!
+//! **Asking the server.** Subjects below `$SYS.REQ.` are marked in the same way. What takes a document is handed to a thread
+//! that asks the workers like monitoring does; it begins with the first such request ([`broker::system`]).
 //!
 //! **TLS.** What is said above is of plain bytes; a socket of the [`reactor`] may have TLS below them. Records are opened and
 //! sealed in buffers that the worker's connections share, so an idle one has none of its own. Bytes count as written when the
 //! socket has taken their records: a reader's progress and limits are the same with TLS as without. Handshakes have a queue of
 //! their own and a quarter of a millisecond in each turn, behind the traffic. The main thread reads certificates and keys and
-//! posts what new connections begin with; a connection stays with what it began with.
+//! posts what new connections begin with; a connection stays with what it began with. Routes have certificates of their
+//! own, and the handshake begins at whichever end dialled.
 //!
 //! **The way out.** At SIGUSR2 the main thread has every worker tell its clients, and worker 0 drop the listening socket.
 //! Later it asks for one connection after the other to be closed, each time another worker, which hands the request on
@@ -73,10 +91,13 @@
 //! | output | blocks of 8 KiB while there is any, at most `max_pending` for a connection |
 //! | partial operation | at most twice what has come of it, at most its own size |
 //! | match cache | up to 16,384 results and a million targets for a worker, given back when it is quiet |
+//! | subscription of another server | about 85, and the subject if it is long |
+//! | route | as a connection; changes that are to be announced, at most 16 MiB for each account |
 //! | closed connection | about 200 and its label, at most 4 MiB in all, and only with monitoring |
 //! | monitoring | 64 connections with 8 KiB of input at most, 16 MiB of answers and one answer more |
 //! | mailbox | 4 MiB and one read of each other worker |
 //! | connection whose client has to say who it is | about 100 more |
+//! | request to another account | about 200 while it waits for its answer, at most 65,536 for a worker |
 //! | granted replies | up to 65,536 for a connection, about 100 bytes each |
 //!
 //! All of it together has a budget, `max_memory` ([`memory::Budget`]). Each worker counts where memory is taken from the
@@ -92,10 +113,11 @@
 //! - [`server`]: starts and stops everything; signals, reload, lame duck mode, what a service manager wants, `--signal`
 //! - [`monitor`]: documents over HTTP, metrics, the status page
 //! - [`reactor`]: worker loop, sockets with or without TLS, timers, mailboxes, listener
-//! - [`broker`]: sessions, what comes before a connection is secured, who clients are and what they may do, publish,
-//!   delivery, limits, closing
+//! - [`broker`]: sessions of clients and routes, what comes before a connection is secured, who clients are and what they may
+//!   do, publish, delivery, limits, closing
 //! - [`cluster`]: who the peers of a cluster are: handshake, duplicates, gossip, what is dialled when
-//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache; interest of routes, and what is announced
+//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache, mappings and imports; interest of routes, and
+//!   what is announced
 //! - [`config`]: command line, configuration file with its blocks, and the options table
 //! - [`wire`]: operations of clients and routes, INFO and CONNECT, subjects, error texts, names in certificates
 //! - [`memory`]: block pool, chains, spare buffers, the byte budget
@@ -104,6 +126,10 @@
 //!
 //! # Where this differs from the design
 //!
+//! - Names are looked up by a thread of their own, not by the one that checks passwords: a name server that does not answer
+//!   must keep no client out.
+//! - All routes are on one worker, though an index entry could name any. A message from another worker costs one hop more,
+//!   and what is announced needs no agreement between workers.
 //! - What is needed of certificates beside what TLS checks (names, end of time) is read by a walk over DER of our own
 //!   ([`wire::certificate`]): rustls does not tell them, and the crates that do bring a dozen more with them.
 //! - Interest is a flat table of literal subjects beside a trie of patterns, not one trie: a probe instead of a walk, and

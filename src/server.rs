@@ -21,7 +21,7 @@ use crate::log::{Log, Quoted};
 use crate::memory::{Budget, Pressure};
 #[cfg(feature = "monitoring")]
 use crate::monitor;
-use crate::reactor::{Clock, Helper, Letter, Listener, Mailbox, RouteDoor, Worker, host_port, listen, prepare};
+use crate::reactor::{Clock, Desk, Helper, Letter, Listener, Mailbox, RouteDoor, Worker, host_port, listen, prepare};
 use crate::sys;
 use crate::wire::nkey;
 use certificates::{Tls, Watch};
@@ -54,6 +54,7 @@ pub struct Server {
     watch: Watch,
     mailboxes: Vec<Arc<Mailbox>>,
     helper: Option<Arc<Helper>>,
+    desk: Option<Arc<Desk>>,
     threads: Vec<JoinHandle<()>>,
     /// Set when it is on its way out.
     lame_duck: Option<LameDuck>,
@@ -162,8 +163,10 @@ impl Server {
             chosen => chosen,
         };
         let closed = if doors.is_some() { Closed::new(options.max_closed_clients) } else { Closed::default() };
+        let clock = Clock::start();
         let budget = Budget::new(memory_budget(&options), workers);
-        let shared = Arc::new(Shared::new(identity, log, seed).with_closed(closed).with_budget(budget));
+        let shared = Shared::new(identity, log, seed).with_closed(closed).with_budget(budget);
+        let shared = Arc::new(shared.with_epoch(clock.epoch_us()));
         let mut server = Self {
             address,
             options: Arc::new(options),
@@ -173,17 +176,15 @@ impl Server {
             watch,
             mailboxes: Vec::new(),
             helper: None,
+            desk: None,
             threads: Vec::new(),
             lame_duck: None,
             ports_file: None,
             monitor: None,
             monitor_place: doors.as_ref().and_then(Doors::place),
         };
-        let clock = Clock::start();
         server.start_workers(workers, Listener::new(socket), clock).map_err(StartError::Worker)?;
-        if let Some(doors) = doors {
-            server.start_monitor(doors, clock).map_err(StartError::Worker)?;
-        }
+        server.start_monitor(doors, clock).map_err(StartError::Worker)?;
         server.begin_budget();
         let shown = host_port(&server.shared.identity.host, address.port());
         server.shared.log.info(format_args!("Listening for client connections on {shown}"));
@@ -235,7 +236,7 @@ impl Server {
         }
     }
 
-    fn start_monitor(&mut self, doors: Doors, clock: Clock) -> io::Result<()> {
+    fn start_monitor(&mut self, doors: Option<Doors>, clock: Clock) -> io::Result<()> {
         let subject = monitor::Subject {
             shared: Arc::clone(&self.shared),
             options: Arc::clone(&self.options),
@@ -243,7 +244,8 @@ impl Server {
             mailboxes: self.mailboxes.clone(),
             clock,
         };
-        self.monitor = Some(Monitor::start(doors, subject)?);
+        let Some(desk) = &self.desk else { return Ok(()) };
+        self.monitor = Some(Monitor::start(doors, subject, desk)?);
         Ok(())
     }
 
@@ -253,6 +255,8 @@ impl Server {
         self.mailboxes = mailboxes;
         let helper = Helper::new(self.mailboxes.clone());
         self.helper = Some(Arc::clone(&helper));
+        let desk = Desk::new(self.mailboxes.clone());
+        self.desk = Some(Arc::clone(&desk));
         let mut listener = Some(listener);
         for (number, poll) in polls.into_iter().enumerate() {
             let (shared, options) = (Arc::clone(&self.shared), Arc::clone(&self.options));
@@ -260,6 +264,7 @@ impl Server {
             let log = self.shared.log.clone();
             let mut worker = Worker::new(number, poll, Arc::clone(&helper), broker, listener.take(), clock, log)?;
             worker.set_acceptor(self.tls.clients.clone());
+            worker.set_desk(Arc::clone(&desk));
             if number == usize::from(ROUTE_WORKER)
                 && let Some(door) = self.route_door()?
             {
@@ -303,6 +308,9 @@ impl Server {
         self.mailboxes.clear();
         if let Some(helper) = self.helper.take() {
             helper.end();
+        }
+        if let Some(desk) = self.desk.take() {
+            desk.close();
         }
         self.ports_file = None;
     }

@@ -125,6 +125,12 @@ const ACCEPTED: &[&str] = &[
     "cluster { Port: 6222, ping_interval: \"30s\", ping_max: 3, write_deadline: 5s, write_timeout: retry, pool_size: -1, compression: off }",
     "cluster { authorization { username: u, pass: \"$2a$11$h\" }, cluster_advertise: \"[::1]:5\", compression: { mode: accept } }",
     "connect_error_reports: 10, reconnect_error_reports: 2, cluster {}",
+    "mappings { a: b, 'c.*.*': 'd.$2.{{wildcard(1)}}', 'e.>': 'f.>', g: {dest: h, weight: 10%}, i: [{destination: j, weight: 50}, {dest: i, weight: '20%'}] }",
+    "maps { 'a.*': b }\nsystem_account: S, accounts { S {}, A { mappings { a: b } } }\nno_system: false",
+    "no_system_account: true",
+    "accounts { A { exports: [{stream: 's.>'}, {service: 'q.*.*', response_type: Stream, accounts: [B]}, {service: p, response: single, threshold: 2s}] }, B { imports: [{stream: {account: A, subject: 's.*.>'}, prefix: x}, {stream: {account: A, subject: 's.*.*'}, to: 't.$2.$1'}, {service: {account: A, subject: 'q.*.*'}, to: 'z.$2.$1', share: true}, {service: {account: A, subject: p}}] } }",
+    "accounts { A { exports: [{service: a}], imports: [{service: {account: A, subject: a}, to: b}] } }",
+    "accounts { A { exports: [{stream: 'a.>'}], imports: [{stream: {account: B, subject: 'b.y'}, to: 'a.x'}] }, B { exports: [{stream: 'b.>'}], imports: [{stream: {account: A, subject: 'a.x'}, to: 'b.x'}] } }",
 ];
 
 #[test]

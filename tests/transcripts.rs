@@ -46,13 +46,20 @@ fn official_server_answers_as_stated() {
     scripts.retain(|script| !script.midge_only);
     play_all(&scripts, every_mode, |settings| {
         let server = Reference::start(&program, settings).expect("the official server starts");
-        Server { address: server.address(), probes: 1, resets: true, _running: Box::new(server) }
+        Server {
+            address: server.address(),
+            routes: server.routes(),
+            probes: 1,
+            resets: true,
+            _running: Box::new(server),
+        }
     });
 }
 
 /// A running server of any kind.
 struct Server {
     address: SocketAddr,
+    routes: Option<SocketAddr>,
     probes: usize,
     resets: bool,
     _running: Box<dyn std::any::Any>,
@@ -63,10 +70,22 @@ fn midge(workers: usize, settings: &Settings) -> Server {
     if let Some(program) = support::other_midge_path() {
         let server = Reference::start_with(&program, &["--workers", &workers.to_string()], settings);
         let server = server.expect("the program in MIDGE_BIN starts");
-        return Server { address: server.address(), probes: workers, resets: false, _running: Box::new(server) };
+        return Server {
+            address: server.address(),
+            routes: server.routes(),
+            probes: workers,
+            resets: false,
+            _running: Box::new(server),
+        };
     }
     let server = Midge::start(workers, settings).expect("midge starts");
-    Server { address: server.address(), probes: workers, resets: false, _running: Box::new(server) }
+    Server {
+        address: server.address(),
+        routes: server.routes(),
+        probes: workers,
+        resets: false,
+        _running: Box::new(server),
+    }
 }
 
 /// Plays every case, each against a server of its own, several at a time.
@@ -85,7 +104,8 @@ fn play_all(scripts: &[Script], every_mode: bool, start: impl Fn(&Settings) -> S
             scope.spawn(|| {
                 while let Some(&(script, case)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let server = start(&script.settings);
-                    let stage = Stage { address: server.address, probes: server.probes, resets: server.resets };
+                    let Server { address, routes, probes, resets, .. } = server;
+                    let stage = Stage { address, routes, probes, resets };
                     let every_mode = every_mode && !(case.official_whole && server.resets);
                     for mode in modes(script, case, every_mode) {
                         plays.fetch_add(1, Ordering::Relaxed);

@@ -15,7 +15,7 @@ use crate::machine::{Machine, today};
 use crate::outcome::Outcome;
 use crate::report;
 use crate::results;
-use crate::scenarios::{self, Scenario, Setup};
+use crate::scenarios::{self, Scenario, Servers, Setup};
 use crate::server::{self, Server};
 use crate::stats::median;
 use crate::tls;
@@ -114,14 +114,26 @@ impl Plan {
     /// One run of a scenario against a fresh server.
     pub fn run(&self, variant: &Variant, scenario: &str, count: Option<usize>) -> Result<Outcome, String> {
         let scenario = scenarios::find(scenario).ok_or(format!("no scenario {scenario:?}"))?;
-        let tls =
-            if scenario.tls { tls::flags(&self.out).map_err(|e| format!("certificate: {e}"))? } else { Vec::new() };
-        let args = [&variant.args[..], &tls].concat();
-        let server = Server::start(&variant.path, &args).map_err(|e| e.to_string())?;
+        let route = server::free_address().map_err(|e| e.to_string())?;
+        let more = match scenario.servers {
+            Servers::One => Vec::new(),
+            Servers::Tls => tls::flags(&self.out).map_err(|e| format!("certificate: {e}"))?,
+            Servers::Pair => server::member_flags(&route, None),
+        };
+        let start = |more: &[String]| {
+            let args = [&variant.args[..], more].concat();
+            Server::start(&variant.path, &args).map_err(|e| e.to_string())
+        };
+        let server = start(&more)?;
+        let peer = match scenario.servers {
+            Servers::Pair => Some(start(&server::member_flags("127.0.0.1:-1", Some(&route)))?),
+            Servers::One | Servers::Tls => None,
+        };
         let (time, warm_up) = if self.quick { (400, 100) } else { (1000, 200) };
         let setup = Setup {
             addr: server.addr,
             server: server.process(),
+            peer: peer.as_ref().map(|peer| (peer.addr, peer.process())),
             time: Duration::from_millis(time),
             warm_up: Duration::from_millis(warm_up),
             count,

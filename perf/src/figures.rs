@@ -77,6 +77,8 @@ pub fn floors(scenario: &str) -> &'static [Floor] {
         "subs-100k" => &[(Rate, 6.0), (Cpu, 8.0)],
         "sub-unsub" => &[(Rate, 4.0), (Cpu, 5.0)],
         "churn" => &[(Rate, 2.0), (Cpu, 8.0)],
+        "route-16" => &[(Rate, 3.0), (Cpu, 4.0)],
+        "route-1k" => &[(Rate, 1.4), (Cpu, 2.0)],
         "tls-128" | "tls-4k" => &[(Rate, 1.5)],
         "tls-handshakes" => &[(Rate, 1.5), (Cpu, 1.0)],
         _ => &[],
@@ -135,8 +137,8 @@ mod tests {
     }
 
     #[test]
-    fn twenty_scenarios_have_floors() {
-        assert_eq!(scenarios::ALL.iter().filter(|s| !floors(s.name).is_empty()).count(), 20);
+    fn twenty_two_scenarios_have_floors() {
+        assert_eq!(scenarios::ALL.iter().filter(|s| !floors(s.name).is_empty()).count(), 22);
     }
 
     #[test]

@@ -70,13 +70,13 @@ pub struct Moved {
 }
 
 impl Flow<'_> {
-    /// Publishes for `time` and waits until everything has arrived. `server` is whose CPU time is taken.
-    pub fn run(&mut self, time: Duration, server: Process) -> io::Result<Moved> {
+    /// Publishes for `time` and waits until everything has arrived. `servers` are whose CPU time is taken.
+    pub fn run(&mut self, time: Duration, servers: &[Process]) -> io::Result<Moved> {
         let (nudge, nudged) = UnixStream::pair()?;
         nudged.set_nonblocking(true)?;
         let shared = Shared::new(self.publishers.len(), self.window_bytes, self.line_bytes);
         let mut counter = Counter::new(&self.subscribers, nudged, &shared)?;
-        let (server_cpu, own_cpu, start) = (server.cpu()?, Process::own().cpu()?, Instant::now());
+        let (server_cpu, own_cpu, start) = (cpu(servers)?, Process::own().cpu()?, Instant::now());
         let until = start + time;
 
         let (mut moved, sent) = thread::scope(|scope| -> io::Result<(Moved, Vec<Sent>)> {
@@ -89,7 +89,7 @@ impl Flow<'_> {
             counter.count_until_all(time + PATIENCE)?;
             let moved = Moved {
                 elapsed: start.elapsed(),
-                server_cpu: server.cpu()?.saturating_sub(server_cpu),
+                server_cpu: cpu(servers)?.saturating_sub(server_cpu),
                 own_cpu: Process::own().cpu()?.saturating_sub(own_cpu),
                 ..Moved::default()
             };
@@ -104,6 +104,11 @@ impl Flow<'_> {
         counter.judge(&sent, self.sharing, &mut moved);
         Ok(moved)
     }
+}
+
+/// The CPU time of all of them so far.
+fn cpu(servers: &[Process]) -> io::Result<Duration> {
+    servers.iter().map(|server| server.cpu()).sum()
 }
 
 /// What a publisher thread reports.

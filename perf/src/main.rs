@@ -71,6 +71,7 @@ fn load(args: impl Iterator<Item = String>) -> Result<(), String> {
     let setup = Setup {
         addr: args.required("addr")?,
         server: Process { pid: args.required("pid")? },
+        peer: None,
         time: seconds(args.value("seconds")?.unwrap_or(1.0))?,
         warm_up: seconds(args.value("warm-up")?.unwrap_or(0.2))?,
         count: args.value("count")?,

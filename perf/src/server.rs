@@ -1,7 +1,7 @@
 //! A server under test as a child process: started on a port of its own choice, ended with the value that holds it.
 
 use std::io::{self, BufRead, BufReader};
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{SocketAddr, SocketAddrV4, TcpListener};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
@@ -52,6 +52,20 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The flags that make a server a member of a cluster: where it listens for routes, and which one it dials.
+pub fn member_flags(listen: &str, dial: Option<&str>) -> Vec<String> {
+    let mut flags = vec!["--cluster_name".to_string(), "perf".into(), "--cluster".into(), format!("nats://{listen}")];
+    if let Some(address) = dial {
+        flags.extend(["--routes".to_string(), format!("nats://{address}")]);
+    }
+    flags
+}
+
+/// An address of the loopback interface that nobody has just now.
+pub fn free_address() -> io::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 /// Whether `path --help` knows `option`.

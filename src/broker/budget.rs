@@ -107,6 +107,18 @@ impl Local {
         self.charge(now.saturating_sub(before));
     }
 
+    /// Counts again what a connection costs if it holds input that is not worked on, or did at the last count.
+    #[inline]
+    pub(super) fn recount_input(&mut self, key: u32) {
+        let client = &self.clients[key as usize];
+        // What a route's peer wants is part of its input.
+        let holds_input = client.partial.buffer.capacity() > 0 || client.backlog.is_some() || client.is_route();
+        if holds_input || client.held_input {
+            self.clients[key as usize].held_input = holds_input;
+            self.recount(key);
+        }
+    }
+
     /// A connection is forgotten.
     pub(super) fn uncount(&mut self, client: &Client) {
         self.holdings.clients = self.holdings.clients.saturating_sub(client.held as usize);
@@ -120,7 +132,7 @@ impl Local {
 
     /// Output and other work after which it is written: with a small budget less than what fits a cache.
     pub(super) fn turn_max(&self) -> usize {
-        TURN_OUTPUT_MAX.min(self.shared.budget.most() / 16 / self.workers().max(1))
+        TURN_OUTPUT_MAX.min(self.shared.budget.most() / 16 / usize::from(self.workers().max(1)))
     }
 
     /// Notes that a subscription was made, with so many bytes of subject.

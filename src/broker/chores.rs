@@ -6,6 +6,7 @@ impl Broker {
     /// True if there is such work.
     pub fn has_chores(&self) -> bool {
         !self.local.leaving.is_empty()
+            || !self.local.departures.is_empty()
             || self.surplus > 0
             || self.recheck.is_some()
             || self.untold_from.is_some()
@@ -15,6 +16,7 @@ impl Broker {
 
     /// Does some of it.
     pub fn do_chores(&mut self) {
+        self.tell_of_departures();
         self.local.remove_part();
         self.close_part();
         self.recheck_part();

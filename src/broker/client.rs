@@ -129,7 +129,12 @@ impl Publisher {
         Self { worker, key: RELAYED_LAST, cid }
     }
 
-    /// True if it is a client of this server: it can be held back, and its messages go to other servers.
+    /// The server itself, whose messages go where those of its clients go.
+    pub fn server(worker: u8) -> Self {
+        Self { worker, key: SERVER, cid: 0 }
+    }
+
+    /// True if it is a client of this server, or the server itself: its messages go to other servers.
     #[inline]
     pub fn is_client(&self) -> bool {
         self.key < RELAYED_LAST
@@ -144,6 +149,7 @@ impl Publisher {
 /// Keys that no connection has.
 const RELAYED: u32 = u32::MAX;
 const RELAYED_LAST: u32 = u32::MAX - 1;
+const SERVER: u32 = u32::MAX - 2;
 
 /// What a client says of itself that is only for people.
 #[derive(Debug, Default, Clone)]
@@ -216,6 +222,8 @@ pub struct Client {
     pub stalls: u32,
     /// Bytes counted for it, but for its output and subscriptions.
     pub held: u32,
+    /// Input that was not worked on is part of that.
+    pub held_input: bool,
     /// Of those the ones that its socket holds.
     pub beside: u32,
     /// The last fan-out it was found in.
@@ -280,6 +288,7 @@ impl Client {
             round_trip_us: 0,
             stalls: 0,
             held: 0,
+            held_input: false,
             beside: 0,
             fan_out_mark: 0,
             pings_out: 0,

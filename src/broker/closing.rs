@@ -39,6 +39,7 @@ impl Local {
         self.counts.close(reason);
         if !client.is_route() {
             self.keep_record(key, reason);
+            self.note_departure(key, reason);
         }
         let client = &mut self.clients[key as usize];
         client.state = State::Flushing(reason, FLUSHES_MAX);

@@ -8,9 +8,10 @@ use super::mail::{Batch, Entry, Mail};
 use super::reason::Reason;
 use super::routes::{News, Table};
 use super::subs::{Sub, Subs};
+use super::system::events::Departure;
 use super::{Action, Flushed, Shared};
 use crate::config::Options;
-use crate::interest::Target;
+use crate::interest::{AccountId, Target};
 use crate::log::Plain;
 use crate::memory::{Pool, Spares};
 use crate::wire::{Message, ProtocolError};
@@ -115,6 +116,10 @@ pub struct Local {
     pub(super) disturbances: u64,
     /// Counts fan-outs, to mark the connections that were met in one.
     pub(super) fan_outs: u32,
+    /// The account of those who look after the server, if there is one.
+    pub(super) system: Option<AccountId>,
+    /// Clients that have gone, for them to hear of.
+    pub(super) departures: Vec<Departure>,
 }
 
 impl Local {
@@ -145,6 +150,8 @@ impl Local {
             leaving: Vec::new(),
             disturbances: 0,
             fan_outs: 0,
+            system: None,
+            departures: Vec::new(),
             shared,
             options,
         };
@@ -301,6 +308,11 @@ impl Local {
         self.send(key, [&error.line()]);
     }
 
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> u8 {
+        self.batches.len() as u8
+    }
+
     /// Packs a message for another worker.
     pub(super) fn forward(&mut self, worker: u8, entry: &Entry) {
         let batch = &mut self.batches[worker as usize];
@@ -315,14 +327,23 @@ impl Local {
         }
     }
 
-    /// How many workers there are.
-    pub(super) fn workers(&self) -> usize {
-        self.batches.len()
+    /// The same for a worker whose number a peer may have made up. False if there is none.
+    pub(super) fn forward_to_existing(&mut self, worker: u8, entry: &Entry) -> bool {
+        let exists = usize::from(worker) < self.batches.len();
+        if exists {
+            self.forward(worker, entry);
+        }
+        exists
+    }
+
+    /// True if the connection with this key and number is open.
+    pub(super) fn is_open(&self, (key, cid): (u32, u64)) -> bool {
+        self.clients.get(key as usize).is_some_and(|client| client.cid == cid && client.is_open())
     }
 
     /// Sends a letter to every other worker.
     pub(super) fn tell_others(&mut self, mail: fn() -> Mail) {
-        let others = (0..self.workers()).map(|worker| worker as u8).filter(|worker| *worker != self.worker);
+        let others = (0..self.workers()).filter(|worker| *worker != self.worker);
         self.mail.extend(others.map(|worker| (worker, mail())));
     }
 
@@ -455,7 +476,7 @@ impl Local {
             self.shared
                 .log
                 .info(format_args!("{client} - Slow Consumer Detected: MaxPending of {pending_max} Exceeded"));
-            self.counts.slow_consumers += 1;
+            self.counts.slow(&self.clients[key as usize]);
             self.close(key, Reason::SlowConsumerPendingBytes, None);
         }
     }

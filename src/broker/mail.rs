@@ -43,6 +43,8 @@ pub enum Recipients<'a> {
     Route(Target, &'a [u8]),
     /// One member of this queue group on another server, because the one that was chosen here is gone.
     Elsewhere(&'a [u8]),
+    /// Whoever asked for it: it is the answer of a service.
+    Asker,
 }
 
 impl<'a> Recipients<'a> {
@@ -54,6 +56,7 @@ impl<'a> Recipients<'a> {
             Self::Member(target, name) => (1, target, name),
             Self::Route(target, names) => (2, target, names),
             Self::Elsewhere(name) => (3, nothing, name),
+            Self::Asker => (4, nothing, b""),
         }
     }
 
@@ -62,7 +65,8 @@ impl<'a> Recipients<'a> {
             0 => Self::Plain,
             1 => Self::Member(target, names),
             2 => Self::Route(target, names),
-            _ => Self::Elsewhere(names),
+            3 => Self::Elsewhere(names),
+            _ => Self::Asker,
         }
     }
 }
@@ -215,6 +219,7 @@ mod tests {
             (&b"1\r\ny\r\n"[..], None, Recipients::Route(route, b"")),
             (&b"2\r\nyz\r\n"[..], None, Recipients::Route(route, b"one two")),
             (&large[..], Some(&large), Recipients::Elsewhere(b"q")),
+            (&b"1\r\nz\r\n"[..], None, Recipients::Asker),
         ];
         for _ in 0..3 {
             for (tail, shared, to) in cases {

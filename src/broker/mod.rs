@@ -5,6 +5,7 @@
 //! brokers. So a test can run several brokers in one thread.
 
 mod addresses;
+mod answers;
 pub mod auth;
 mod budget;
 mod chores;
@@ -16,6 +17,7 @@ mod deliver;
 mod fan_out;
 mod lame_duck;
 mod leaving;
+mod linked;
 pub mod mail;
 mod publish;
 mod random;
@@ -27,6 +29,7 @@ mod security;
 mod session;
 mod stall;
 mod subs;
+pub mod system;
 mod timing;
 mod trace;
 
@@ -35,20 +38,20 @@ mod tests;
 
 pub use client::{Client, Label, NEVER, Publisher, State, Traffic};
 pub use closed::{Closed, Record, Records};
-pub use counts::{Counts, Cut};
+pub use counts::{Counts, Cut, place_of};
 pub use deliver::Local;
 pub use mail::Mail;
 pub use reason::Reason;
-pub use security::{Greeting, Secured, Security};
+pub use security::{Greeting, Secured, Security, ShownCertificate};
 
 use crate::cluster::DialId;
 use crate::config::Options;
-use crate::config::authorization::SYSTEM;
 use crate::interest::{Cache, Interest};
 use crate::log::Log;
 use crate::memory::{Budget, Pressure, Spares};
 use crate::wire::{Info, Limits};
 use addresses::{Addresses, Arrival};
+use answers::Answers;
 use auth::failures::Failures;
 use auth::nkeys::Nonces;
 use auth::{Auth, Check, Recheck};
@@ -56,7 +59,7 @@ use random::Random;
 use routes::Membership;
 use security::ConnectionRate;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The NATS version whose protocol this server speaks; clients compare it.
@@ -100,6 +103,10 @@ pub struct Shared {
     addresses: Addresses,
     /// What all workers together may hold.
     pub budget: Budget,
+    /// Documents and events sent.
+    sent: AtomicU32,
+    /// Microseconds from 1970 to the start of the clock.
+    epoch_us: u64,
 }
 
 impl Shared {
@@ -117,6 +124,8 @@ impl Shared {
             closed: Closed::default(),
             addresses: Addresses::default(),
             budget: Budget::default(),
+            sent: AtomicU32::new(0),
+            epoch_us: 0,
         }
     }
 
@@ -129,12 +138,21 @@ impl Shared {
             before => {
                 let auth = match before {
                     Some((of, auth)) if of.authorization == options.authorization => Arc::clone(auth),
-                    before => Arc::new(Auth::new(options, &self.interest, before.as_ref().map(|(_, auth)| &**auth))),
+                    before => {
+                        let auth = Auth::new(options, &self.interest, before.as_ref().map(|(_, auth)| &**auth));
+                        self.interest.link(&options.authorization);
+                        Arc::new(auth)
+                    }
                 };
                 *made = Some((Arc::clone(options), Arc::clone(&auth)));
                 auth
             }
         }
+    }
+
+    /// The same with a clock that showed 0 so many microseconds after 1970 began.
+    pub fn with_epoch(self, epoch_us: u64) -> Self {
+        Self { epoch_us, ..self }
     }
 
     /// The same with records of closed connections.
@@ -199,6 +217,8 @@ pub enum Action {
     Resume(u32),
     /// Have a password checked elsewhere, then call [`Broker::checked`].
     Check(Box<Check>),
+    /// Have a document made elsewhere, then call [`Broker::answered`].
+    Ask(Box<system::Request>),
     /// Connect to another server, then call [`Broker::route_dialled`] or [`Broker::dial_failed`].
     Dial {
         /// To be given back.
@@ -264,6 +284,8 @@ pub struct Broker {
     nonces: Nonces,
     /// Addresses whose clients do not know their passwords.
     failures: Failures,
+    /// Who waits for answers of services in other accounts.
+    answers: Answers,
     /// The cluster, at the worker that owns its routes.
     membership: Option<Box<Membership>>,
     /// The key from which on connections have not been told what is new about the cluster.
@@ -277,8 +299,10 @@ impl Broker {
     pub fn new(shared: Arc<Shared>, options: Arc<Options>, worker: u8, workers: usize, seed: u64) -> Self {
         let limits = reload::limits(&options);
         let auth = shared.auth(&options);
+        let mut local = Local::new(Arc::clone(&shared), options, worker, workers);
+        local.system = auth.system;
         Self {
-            local: Local::new(Arc::clone(&shared), options, worker, workers),
+            local,
             cache: Cache::new(worker),
             random: Random::new(seed),
             spares: Spares::new(16, 256 * 1024),
@@ -293,6 +317,7 @@ impl Broker {
             recheck: None,
             nonces: Nonces::new([shared.seed, seed]),
             failures: Failures::default(),
+            answers: Answers::new(worker, shared.seed, seed, shared.interest.subject_hash()),
             membership: None,
             untold_from: None,
             announced: 0,
@@ -380,7 +405,7 @@ impl Broker {
                 info.max_payload = client.payload_max(info.max_payload);
                 let account = &*self.shared.interest.account(client.account).name;
                 info.remote_account = Some(account);
-                info.acc_is_sys = account == SYSTEM;
+                info.acc_is_sys = self.local.system == Some(client.account);
             }
             Occasion::LameDuck => {
                 info.ldm = true;
@@ -431,6 +456,7 @@ impl Broker {
     /// Gives memory back that a busy time left behind.
     pub fn trim(&mut self) {
         self.cache.trim();
+        self.answers.trim();
         self.spares.trim();
         self.scratch = Vec::new();
         self.local.trim();

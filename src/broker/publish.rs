@@ -4,7 +4,7 @@ use super::Broker;
 use super::client::Publisher;
 use super::mail::{Batch, Entry, Mail, Recipients};
 use super::routes::{ROUTE_WORKER, Sending};
-use crate::interest::{AccountId, Group, Matched, Shape, Target};
+use crate::interest::{AccountId, Group, Matched, Shape, Target, View};
 use crate::wire::{Message, message};
 use std::sync::Arc;
 
@@ -35,6 +35,7 @@ impl Broker {
                 self.local.send_to_route(route, &Sending { from, account, message, shared: None }, b"")
             }
             Shape::Several | Shape::Mixed => self.publish_to_many(from, account, message, place),
+            Shape::Linked | Shape::Mapped => self.publish_linked(from, account, message, place),
         };
         if !delivered && message.reply_bytes > 0 {
             self.no_responders(from, account, message);
@@ -45,36 +46,7 @@ impl Broker {
     #[inline(never)]
     fn publish_to_many(&mut self, from: Publisher, account: AccountId, message: &Message, place: u32) -> bool {
         let Self { cache, local, random, .. } = self;
-        let matched = cache.matched(place);
-        let shared = share(message, matched);
-        let mut delivered = false;
-        for &target in &matched.plain {
-            match local.deliver(target, from, message, shared.as_ref()) {
-                true => delivered = true,
-                false => local.charge(REFUSAL_BYTES),
-            }
-        }
-        if matched.shape == Shape::Mixed {
-            let entry =
-                Entry { publisher: from, account, message: *message, shared: shared.as_ref(), to: Recipients::Plain };
-            for &worker in matched.remotes() {
-                local.forward(worker, &entry);
-                delivered = true;
-            }
-            let mut picks = std::mem::take(&mut local.picks);
-            for (at, group) in matched.groups().enumerate() {
-                match local.choose(random, &group, &entry, true) {
-                    Chosen::Nobody => {}
-                    Chosen::Taken => delivered = true,
-                    Chosen::Route(route) => picks.push((route, at)),
-                }
-            }
-            delivered |=
-                local.publish_to_routes(matched, &mut picks, &Sending { from, account, message, shared: entry.shared });
-            picks.clear();
-            local.picks = picks;
-        }
-        delivered
+        local.publish_matched(random, from, account, message, cache.matched(place))
     }
 
     /// Tells a requester that nobody got its request, if it wants to know and subscribed to the reply itself.
@@ -86,6 +58,7 @@ impl Broker {
         let mut matched = Matched::default();
         let interest = &self.shared.interest;
         let hash = interest.subject_hash().of(message.reply());
+        let account = View::Alone.of(account);
         let cost = interest.find(account, message.reply(), hash, self.local.worker, &mut matched);
         self.local.charge(cost);
         for target in matched.plain {
@@ -132,6 +105,7 @@ impl Broker {
                 Recipients::Member(target, name) => self.deliver_to_member(&entry, target, name),
                 Recipients::Route(route, names) => _ = self.local.deliver_to_route(route, &sending(&entry), b"", names),
                 Recipients::Elsewhere(name) => self.deliver_elsewhere(&entry, name),
+                Recipients::Asker => _ = self.take_answer(entry.publisher, entry.account, &entry.message),
             }
             done = next;
         }
@@ -182,16 +156,61 @@ impl Broker {
 
     fn place_of(&mut self, entry: &Entry) -> u32 {
         let Entry { account, message, .. } = entry;
-        self.mail_hint = self.cache.place(&self.shared.interest, *account, message.subject, self.mail_hint);
+        let interest = &self.shared.interest;
+        self.mail_hint = self.cache.place(interest, *account, message.subject, self.mail_hint);
+        // The account may have got links since this was sent.
+        if self.cache.matched(self.mail_hint).linked().is_some() {
+            self.mail_hint = self.cache.place(interest, View::Alone.of(*account), message.subject, self.mail_hint);
+        }
         self.local.charge(self.cache.take_cost());
         self.mail_hint
     }
 }
 
 impl super::Local {
+    /// Delivers a message to all that a result of the cache has. True if anyone got it.
+    #[inline]
+    pub(super) fn publish_matched(
+        &mut self,
+        random: &mut super::Random,
+        from: Publisher,
+        account: AccountId,
+        message: &Message,
+        matched: &Matched,
+    ) -> bool {
+        let shared = share(message, matched);
+        let mut delivered = false;
+        for &target in &matched.plain {
+            match self.deliver(target, from, message, shared.as_ref()) {
+                true => delivered = true,
+                false => self.charge(REFUSAL_BYTES),
+            }
+        }
+        if matches!(matched.shape, Shape::Mixed | Shape::Route(_)) {
+            let entry =
+                Entry { publisher: from, account, message: *message, shared: shared.as_ref(), to: Recipients::Plain };
+            for &worker in matched.remotes() {
+                self.forward(worker, &entry);
+                delivered = true;
+            }
+            for (at, group) in matched.groups().enumerate() {
+                match self.choose(random, &group, &entry, true) {
+                    Chosen::Nobody => {}
+                    Chosen::Taken => delivered = true,
+                    Chosen::Route(route) => self.picks.push((route, at)),
+                }
+            }
+            if !matched.routes().is_empty() || !self.picks.is_empty() {
+                delivered |= self.publish_to_routes(matched, &Sending { from, account, message, shared: entry.shared });
+            }
+        }
+        delivered
+    }
+
     /// Gives a message to one member of a queue group: from a random one on, the first that takes it. The member may be
     /// another worker's if it may be `anywhere`. If it is another server's, nothing is done but to say so; the messages of
     /// other servers are not for those.
+    #[inline]
     pub(super) fn choose(
         &mut self,
         random: &mut super::Random,
@@ -200,49 +219,73 @@ impl super::Local {
         anywhere: bool,
     ) -> Chosen {
         if group.has_routes {
-            let point = random.below(group.weight as usize) as u32;
-            return self.choose_from(group.from(point), group.name, entry, anywhere);
+            return self.choose_among_servers(random, group, entry, anywhere);
         }
-        let (before, behind) = group.members.split_at(random.below(group.members.len()));
-        self.choose_from(behind.iter().chain(before).copied(), group.name, entry, anywhere)
-    }
-
-    #[inline]
-    fn choose_from(
-        &mut self,
-        order: impl Iterator<Item = Target>,
-        name: &[u8],
-        entry: &Entry,
-        anywhere: bool,
-    ) -> Chosen {
-        for target in order {
-            if target.is_route() {
-                if entry.publisher.is_client() {
-                    return Chosen::Route(target.only_route());
-                }
-            } else if target.worker() != self.worker {
-                if anywhere {
-                    self.forward(target.worker(), &Entry { to: Recipients::Member(target, name), ..*entry });
-                    return Chosen::Taken;
-                }
-            } else if self.deliver(target, entry.publisher, &entry.message, entry.shared) {
+        let count = group.members.len();
+        let start = random.below(count);
+        for at in (start..count).chain(0..start) {
+            if self.offer(group.members[at], group.name, entry, anywhere) {
                 return Chosen::Taken;
-            } else {
-                self.charge(REFUSAL_BYTES);
             }
         }
         Chosen::Nobody
     }
 
+    #[inline(never)]
+    fn choose_among_servers(
+        &mut self,
+        random: &mut super::Random,
+        group: &Group,
+        entry: &Entry,
+        anywhere: bool,
+    ) -> Chosen {
+        if !entry.publisher.is_client() {
+            // Routes are not skipped in the order of all: who comes after one would be chosen more often than others.
+            let ours = group.members.iter().copied().filter(|member| !member.is_route());
+            let start = random.below(ours.clone().count().max(1));
+            let mut order = ours.clone().skip(start).chain(ours.take(start));
+            let is_taken = order.any(|target| self.offer(target, group.name, entry, anywhere));
+            return if is_taken { Chosen::Taken } else { Chosen::Nobody };
+        }
+        for target in group.from(random.below(group.weight as usize) as u32) {
+            if target.is_route() {
+                return Chosen::Route(target.only_route());
+            }
+            if self.offer(target, group.name, entry, anywhere) {
+                return Chosen::Taken;
+            }
+        }
+        Chosen::Nobody
+    }
+
+    /// Gives a message to a member of a queue group, or sends it to the worker that has it. False if it does not take it, or
+    /// is another worker's and the message may not go there.
+    #[inline(always)]
+    fn offer(&mut self, target: Target, name: &[u8], entry: &Entry, anywhere: bool) -> bool {
+        if target.worker() != self.worker {
+            if anywhere {
+                self.forward(target.worker(), &Entry { to: Recipients::Member(target, name), ..*entry });
+            }
+            return anywhere;
+        }
+        let is_taken = self.deliver(target, entry.publisher, &entry.message, entry.shared);
+        if !is_taken {
+            self.charge(REFUSAL_BYTES);
+        }
+        is_taken
+    }
+
     /// Sends a message to the routes that want it and to those that were picked for queue groups, once to each.
-    fn publish_to_routes(&mut self, matched: &Matched, picks: &mut [(Target, usize)], sending: &Sending) -> bool {
+    #[inline(never)]
+    fn publish_to_routes(&mut self, matched: &Matched, sending: &Sending) -> bool {
         let mut delivered = false;
-        if picks.is_empty() {
+        if self.picks.is_empty() {
             for &route in matched.routes() {
                 delivered |= self.send_to_route(route, sending, b"");
             }
             return delivered;
         }
+        let mut picks = std::mem::take(&mut self.picks);
         picks.sort_unstable();
         for &route in matched.routes() {
             if picks.binary_search_by_key(&route, |pick| pick.0).is_err() {
@@ -261,6 +304,8 @@ impl super::Local {
             delivered |= self.send_to_route(same[0].0, sending, &names);
         }
         self.names = names;
+        picks.clear();
+        self.picks = picks;
         delivered
     }
 }
@@ -280,7 +325,11 @@ fn sending<'a>(entry: &'a Entry) -> Sending<'a> {
 }
 
 /// The tail as something several receivers can hold together, if that is worth a copy.
+#[inline]
 pub(super) fn share(message: &Message, matched: &Matched) -> Option<Arc<[u8]>> {
+    if message.tail.len() < SHARE_MIN {
+        return None;
+    }
     let has_several = matched.held() > 1 || !matched.remotes().is_empty();
-    (message.tail.len() >= SHARE_MIN && has_several).then(|| Arc::from(message.tail))
+    has_several.then(|| Arc::from(message.tail))
 }

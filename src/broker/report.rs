@@ -6,11 +6,11 @@
 use super::Broker;
 use super::auth::User;
 use super::client::{Client, Label, State, Traffic};
-use super::counts::{Counts, traffic_of};
+use super::counts::{Counts, place_of};
 use super::deliver::Local;
 use super::reason::Reason;
 use super::routes::ClusterReport;
-use super::security::Security;
+use super::security::{Security, ShownCertificate};
 use crate::interest::AccountId;
 use crate::interest::cache::Figures;
 use crate::wire::subject;
@@ -120,6 +120,8 @@ pub struct Row {
     pub user: Option<Arc<User>>,
     /// Version and cipher suite, if it uses TLS.
     pub tls: Option<(&'static str, &'static str)>,
+    /// It began with that, before it had its INFO.
+    pub tls_first: bool,
 }
 
 /// What else is known of one connection. One with many subscriptions has several of these.
@@ -129,6 +131,8 @@ pub struct Detail {
     pub cid: u64,
     /// What it says of itself; in the first of several only.
     pub label: Option<Box<Label>>,
+    /// Its certificates; in the first of several only.
+    pub certificates: Vec<ShownCertificate>,
     /// Some of its subscriptions.
     pub subs: SubRows,
 }
@@ -229,6 +233,7 @@ impl Row {
                 Security::Up(secured) => Some((secured.version, secured.cipher)),
                 Security::Plain | Security::Awaited(_) => None,
             },
+            tls_first: matches!(&client.security, Security::Up(secured) if secured.came_first),
         }
     }
 }
@@ -320,12 +325,9 @@ impl Local {
                 continue;
             }
             let account = client.account as usize;
-            *traffic_of(&mut totals.traffic, account) += client.traffic;
+            *place_of(&mut totals.traffic, account) += client.traffic;
             if client.is_open() {
-                if totals.connections.len() <= account {
-                    totals.connections.resize(account + 1, 0);
-                }
-                totals.connections[account] += 1;
+                *place_of(&mut totals.connections, account) += 1;
             }
         }
         totals
@@ -362,7 +364,8 @@ impl Local {
         // A slot may be free by now, or another connection's.
         let is_own = |slot: &u32| self.subs.get_slot(*slot).is_some_and(|sub| sub.client == key);
         part.into_iter().filter(is_own).for_each(|slot| self.add_sub(slot, &mut subs));
-        Some(Detail { cid, label: client.label.clone().filter(|_| is_first), subs })
+        let certificates = if is_first { client.security.shown_certificates().to_vec() } else { Vec::new() };
+        Some(Detail { cid, label: client.label.clone().filter(|_| is_first), certificates, subs })
     }
 
     /// Whether there is a subscription in this slot and it is among those asked for.

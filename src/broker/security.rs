@@ -45,6 +45,21 @@ pub struct Secured {
     pub cipher: &'static str,
     /// Who the client is, if it was asked for a certificate.
     pub peer: Option<Box<PeerCertificate>>,
+    /// What monitoring shows of its certificates, its own in front.
+    pub certificates: Vec<ShownCertificate>,
+    /// It came before the client had its INFO; known to the broker.
+    pub came_first: bool,
+}
+
+/// A certificate as monitoring shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownCertificate {
+    /// Whose it is, as a distinguished name.
+    pub subject: String,
+    /// The SHA-256 of its public key.
+    pub key_digest: [u8; 32],
+    /// The SHA-256 of all of it.
+    pub digest: [u8; 32],
 }
 
 impl Security {
@@ -69,6 +84,14 @@ impl Security {
         match self {
             Self::Up(secured) => secured.peer.as_deref(),
             Self::Plain | Self::Awaited(_) => None,
+        }
+    }
+
+    /// What monitoring shows of its certificates.
+    pub(super) fn shown_certificates(&self) -> &[ShownCertificate] {
+        match self {
+            Self::Up(secured) => &secured.certificates,
+            Self::Plain | Self::Awaited(_) => &[],
         }
     }
 
@@ -138,7 +161,7 @@ impl Broker {
             self.shared.log.debug(format_args!("{client} - TLS handshake complete"));
             self.shared.log.debug(format_args!("{client} - TLS version {version}, cipher suite {cipher}"));
         }
-        client.security = Security::Up(Box::new(secured));
+        client.security = Security::Up(Box::new(Secured { came_first: withheld, ..secured }));
         client.due.handshake = NEVER;
         if client.is_route() {
             return self.introduce_route(key);

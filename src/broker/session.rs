@@ -1,12 +1,15 @@
 //! What a client says: from bytes to operations to effects.
 
+use super::answers::is_answer;
 use super::auth::permissions::MaySubscribe;
 use super::client::{Backlog, Partial, State};
 use super::reason::Reason;
 use super::subs::NewSub;
 use super::{Broker, Occasion, Publisher};
+use crate::interest::{AccountId, Linked, Shape, View};
 use crate::log::{Level, Plain, Quoted};
 use crate::wire::{Bad, Limits, Message, Op, Outcome, ProtocolError, Publish, message, parse, plain_publish, subject};
+use std::sync::Arc;
 
 /// The first buffer of an operation that did not come whole.
 const PARTIAL_MIN: usize = 512;
@@ -52,7 +55,7 @@ impl Broker {
             bytes.extend_from_slice(&input[done..]);
             self.local.clients[key as usize].backlog = Some(Box::new(Backlog { bytes, done: 0 }));
         }
-        self.local.recount(key);
+        self.local.recount_input(key);
     }
 
     /// True if bytes that were read are still to be worked on; nothing more is to be read before that.
@@ -147,6 +150,10 @@ impl Broker {
                 total_bytes: publish.size as u32,
             };
             hint = self.cache.place(&self.shared.interest, account, message.subject, hint);
+            // What clients may do is a matter of the subject that this one is mapped to.
+            if matches!(self.cache.matched(hint).shape, Shape::Mapped) {
+                break;
+            }
             if permission_set != 0 && !self.is_permitted(key, message.subject, hint, permission_set) {
                 break;
             }
@@ -299,17 +306,47 @@ impl Broker {
         client.active_at = now;
         let from = Publisher { worker: self.local.worker, key, cid: client.cid };
         let (account, hint) = (client.account, client.match_hint);
-        if !self.may_publish(key, publish) {
+        match self.mapped(account, publish.subject, hint) {
+            None => self.publish_if_allowed(from, account, publish, hint),
+            Some(linked) => {
+                // What is lost has no subject any more, and so finds nobody.
+                let subject = linked.choose(self.random.below(100) as u8).unwrap_or_default();
+                self.publish_if_allowed(from, View::Mapped.of(account), &Publish { subject, ..*publish }, hint);
+            }
+        }
+    }
+
+    /// What a subject of an account is mapped to, if it is.
+    fn mapped(&mut self, account: AccountId, subject: &[u8], hint: u32) -> Option<Arc<Linked>> {
+        if !self.auth.maps {
+            return None;
+        }
+        let place = self.cache.place(&self.shared.interest, account, subject, hint);
+        let matched = self.cache.matched(place);
+        matched.linked().filter(|_| matched.shape == Shape::Mapped).cloned()
+    }
+
+    fn publish_if_allowed(&mut self, from: Publisher, account: AccountId, publish: &Publish, hint: u32) {
+        if !self.may_publish(from.key, publish) {
             return;
         }
         match publish.tail {
-            Some(tail) => _ = self.publish(from, account, &message::from_publish(publish, tail), hint),
+            Some(tail) => self.publish_or_answer(from, account, &message::from_publish(publish, tail), hint),
             None => {
                 let mut tail = std::mem::take(&mut self.scratch);
                 message::rewrite_tail(publish, &mut tail);
-                self.publish(from, account, &message::from_publish(publish, &tail), hint);
+                self.publish_or_answer(from, account, &message::from_publish(publish, &tail), hint);
                 self.scratch = tail;
             }
+        }
+    }
+
+    fn publish_or_answer(&mut self, from: Publisher, account: AccountId, message: &Message, hint: u32) {
+        if is_answer(message.subject) && self.take_answer(from, account, message) {
+            // Whoever else listens hears it too, and nobody is told if there is nobody.
+            self.publish_in(from, account, message, None);
+        } else {
+            self.publish(from, account, message, hint);
         }
     }
 

@@ -4,6 +4,7 @@ use super::conns::{Conn, Origin, Stage};
 use super::routes::Told;
 use super::{Action, Cluster};
 use crate::log::Level;
+use crate::wire::Secret;
 use crate::wire::route::{Gossip, Info, RouteUrl};
 
 impl Cluster {
@@ -90,9 +91,9 @@ impl Cluster {
             return;
         }
         // Whatever the peer says, our credentials are ours to add.
-        (url.user, url.password) = match &self.settings.credentials {
-            Some((user, password)) if info.auth_required => (user.clone(), password.clone()),
-            _ => Default::default(),
+        (url.user, url.password) = match info.auth_required {
+            true => self.own_credentials().unwrap_or_default(),
+            false => Default::default(),
         };
         let told = Told {
             url,
@@ -103,6 +104,17 @@ impl Cluster {
             young_ends: 0,
         };
         self.pursue(told, 0);
+    }
+
+    /// What we give to servers that others told of, if there is anything. Of a password of which we only have a hash, a
+    /// configured route may have the text.
+    fn own_credentials(&self) -> Option<(String, Secret)> {
+        let (user, password) = self.settings.credentials.as_ref()?;
+        if !password.is_bcrypt() {
+            return Some((user.clone(), password.clone()));
+        }
+        let route = self.settings.routes.iter().find(|route| route.user == *user)?;
+        Some((route.user.clone(), route.password.clone()))
     }
 
     /// A peer's clients can connect there.

@@ -3,7 +3,7 @@
 use super::conns::{Conn, INTRODUCTION_MS, Known, Origin, Stage};
 use super::routes::Told;
 use super::{Action, Capabilities, Cluster, PEERS_MAX, Peer, Reason, STRANGERS_MAX, URL_BYTES_MAX, URLS_MAX};
-use crate::log::Level;
+use crate::log::{Level, Plain};
 use crate::wire::route::{Connect, Gossip, Info, RouteUrl};
 use std::net::IpAddr;
 
@@ -229,6 +229,16 @@ impl Cluster {
         }
     }
 
+    /// After a reload peers must give other credentials.
+    pub(super) fn close_accepted(&mut self) {
+        for conn in self.conns.others(Conn::MAX) {
+            if self.conns.get(conn).is_some_and(|state| state.origin == Origin::Accepted) {
+                self.note(Level::Info, Some(conn), "Credentials of routes have changed".to_owned());
+                self.close(conn, Reason::AuthenticationFailure);
+            }
+        }
+    }
+
     /// After a reload the cluster may have another name.
     pub(super) fn take_configured_name(&mut self) {
         let Some(name) = self.settings.name.clone() else { return };
@@ -262,7 +272,7 @@ impl Cluster {
         self.now = now;
         let level = if self.is_registered(conn) { Level::Error } else { Level::Debug };
         let text = String::from_utf8_lossy(text);
-        self.note(level, Some(conn), format!("Route Error {}", shown(&text).escape_debug()));
+        self.note(level, Some(conn), format!("Route Error {}", Plain(shown(&text).as_bytes())));
         self.close(conn, Reason::ParseError);
     }
 

@@ -348,6 +348,11 @@ impl Cluster {
     pub fn enter_lame_duck_mode(&mut self, now: u64) {
         self.now = now;
         self.in_lame_duck_mode = true;
+        self.tell_peers_of_us();
+    }
+
+    /// Tells the peers what is new about this server.
+    fn tell_peers_of_us(&mut self) {
         let line = self.own_info(Gossip::Usual).line();
         for &conn in self.peers.values() {
             self.actions.push_back(Action::Send(conn, line.clone()));

@@ -327,10 +327,13 @@ impl Cluster {
     }
 
     /// Takes other options and another identity, after a reload: new routes are dialled, connections of those that are no
-    /// longer configured are closed, and so are all if the cluster has another name now.
+    /// longer configured are closed, and so are all if the cluster has another name now. Peers are told of other
+    /// permissions. Those that dialled us must give other credentials: theirs are not kept, so they have to come anew.
     pub fn adopt(&mut self, own: Own, settings: Settings, now: u64) {
         self.now = now;
         let did_not_advertise = self.settings.no_advertise;
+        let is_locked_anew = settings.credentials.is_some() && settings.credentials != self.settings.credentials;
+        let permits_otherwise = (&own.import, &own.export) != (&self.own.import, &self.own.export);
         (self.own, self.settings) = (own, settings);
         let old = std::mem::take(&mut self.routes.configured);
         let (kept, removed): (Vec<_>, Vec<_>) =
@@ -349,6 +352,12 @@ impl Cluster {
             }
         }
         self.take_configured_name();
+        if is_locked_anew {
+            self.close_accepted();
+        }
+        if permits_otherwise {
+            self.tell_peers_of_us();
+        }
         self.advertise(did_not_advertise);
         self.dial_due_routes();
     }

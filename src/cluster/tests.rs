@@ -812,3 +812,82 @@ fn a_dial_that_is_no_longer_wanted_is_closed() {
     cluster.closed(1, 1000);
     assert_eq!(cluster.next_due(), u64::MAX);
 }
+
+#[test]
+fn a_reload_of_permissions_is_told_to_the_peers_and_nothing_else_is() {
+    let mut cluster = start(settings());
+    for (conn, id) in [(1, "P"), (2, "Q")] {
+        accept(&mut cluster, conn, &peer(id), 1000);
+    }
+    cluster.accepted(3, ip(), 1000);
+    actions(&mut cluster);
+    cluster.adopt(own("ME", "me"), Settings { connect_retries: 7, ..settings() }, 1000);
+    assert_eq!(actions(&mut cluster), []);
+    let lists = SubjectLists { allow: Some(vec!["a.>".to_owned()]), deny: None };
+    for (import, export) in [(Some(lists.clone()), None), (None, Some(lists)), (None, None)] {
+        cluster.adopt(Own { import, export, ..own("ME", "me") }, settings(), 1000);
+        let own = cluster.own.clone();
+        let told = infos(&actions(&mut cluster));
+        assert_eq!(told.iter().map(|(conn, _)| *conn).collect::<Vec<_>>(), [1, 2]);
+        for (_, info) in told {
+            assert_eq!(
+                (info.server_id.as_str(), info.import, info.export),
+                ("ME", own.import.clone(), own.export.clone())
+            );
+        }
+    }
+}
+
+#[test]
+fn other_credentials_must_be_given_by_those_who_dialled_us() {
+    let locked = |password: &str| Settings {
+        credentials: Some(("u".into(), password.into())),
+        ..with_routes(&["nats://u:p@10.0.0.9:6229"])
+    };
+    let mut cluster = start(locked("old"));
+    let dial = dials(&mut cluster)[0];
+    cluster.dialled(dial, 1, ip(), 1000);
+    info(&mut cluster, 1, &peer("P"), 1000);
+    for (conn, id) in [(2, "Q"), (3, "R")] {
+        cluster.accepted(conn, ip(), 1000);
+        cluster.connect(conn, b"{\"cluster\":\"C1\",\"user\":\"u\",\"pass\":\"old\"}", 1000);
+        cluster.verified(conn, true, 1000);
+        info(&mut cluster, conn, &peer(id), 1000);
+    }
+    cluster.accepted(4, ip(), 1000);
+    actions(&mut cluster);
+    cluster.adopt(own("ME", "me"), Settings { auth_timeout_ms: 1, ..locked("old") }, 1000);
+    assert_eq!(actions(&mut cluster), []);
+    cluster.adopt(own("ME", "me"), locked("new"), 1000);
+    let reason = Reason::AuthenticationFailure;
+    assert_eq!(closes(&actions(&mut cluster)), [(2, reason), (3, reason), (4, reason)]);
+    // Where nothing needs to be given any more everybody may stay.
+    accept(&mut cluster, 5, &peer("S"), 1000);
+    actions(&mut cluster);
+    cluster.adopt(own("ME", "me"), Settings { credentials: None, ..locked("new") }, 1000);
+    assert_eq!(closes(&actions(&mut cluster)), []);
+}
+
+#[test]
+fn a_hash_is_no_password_to_give() {
+    let hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde";
+    for (route, given) in
+        [("nats://u:s3cret@10.0.0.8:1", "\"user\":\"u\",\"pass\":\"s3cret\""), ("nats://10.0.0.8:1", "")]
+    {
+        let credentials = Some(("u".into(), hash.into()));
+        let mut cluster = start(Settings { credentials, ..with_routes(&[route]) });
+        cluster.accepted(1, ip(), 1000);
+        cluster.connect(1, b"{\"cluster\":\"C1\",\"user\":\"u\",\"pass\":\"s3cret\"}", 1000);
+        cluster.verified(1, true, 1000);
+        info(&mut cluster, 1, &peer("P"), 1000);
+        actions(&mut cluster);
+        let told = Info { ip: "nats-route://10.0.0.6:7/".into(), auth_required: true, port: 7, ..peer("Q") };
+        info(&mut cluster, 1, &told, 1000);
+        let dial = dials(&mut cluster)[0];
+        cluster.dialled(dial, 2, ip(), 1000);
+        let done = actions(&mut cluster);
+        let Action::Send(2, lines) = &done[0] else { panic!("{done:?}") };
+        let text = String::from_utf8_lossy(lines);
+        assert!(text.contains(given) && !text.contains("$2a$"), "{text}");
+    }
+}

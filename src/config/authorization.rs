@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::exchange::{Export, Mapping, ServiceImport, StreamImport};
 use crate::wire::Secret;
 use crate::wire::nkey::PublicKey;
 
@@ -26,12 +27,18 @@ pub struct Authorization {
     pub no_auth_user: Option<String>,
     /// Subject spaces with users of their own, besides [`GLOBAL`].
     pub accounts: Vec<Account>,
+    /// Subjects of [`GLOBAL`] that stand for others.
+    pub mappings: Vec<Mapping>,
+    /// The account for those who look after the server, if it is another than [`SYSTEM`].
+    pub system_account: Option<String>,
+    /// There is no such account.
+    pub no_system_account: bool,
 }
 
 /// The account of users that are in no other.
 pub const GLOBAL: &str = "$G";
 
-/// The account for those who look after the server.
+/// The account for those who look after the server, where no other is named.
 pub const SYSTEM: &str = "$SYS";
 
 /// A subject space with users of its own.
@@ -43,6 +50,14 @@ pub struct Account {
     pub users: Vec<User>,
     /// What its clients may cost.
     pub limits: AccountLimits,
+    /// Its subjects that stand for others.
+    pub mappings: Vec<Mapping>,
+    /// What other accounts may import.
+    pub exports: Vec<Export>,
+    /// Messages of other accounts that it hears.
+    pub streams: Vec<StreamImport>,
+    /// Requests of its clients that other accounts answer.
+    pub services: Vec<ServiceImport>,
 }
 
 /// What the clients of an account may cost; None where there is no limit of its own.
@@ -128,6 +143,9 @@ impl Authorization {
         users: None,
         no_auth_user: None,
         accounts: Vec::new(),
+        mappings: Vec::new(),
+        system_account: None,
+        no_system_account: false,
     };
 
     /// How long a client may take that the configuration does not say it for.
@@ -154,10 +172,16 @@ impl Authorization {
         )
     }
 
+    /// The name of the account for those who look after the server; None if there is none.
+    pub fn system(&self) -> Option<&str> {
+        (!self.no_system_account).then(|| self.system_account.as_deref().unwrap_or(SYSTEM))
+    }
+
     /// True if the only users are those who look after the server: then everyone else may connect as if nothing were
     /// configured.
     pub fn is_for_system_only(&self) -> bool {
-        self.users.is_none() && self.accounts.iter().all(|account| account.users.is_empty() || account.name == SYSTEM)
+        let is_system = |account: &Account| Some(account.name.as_str()) == self.system();
+        self.users.is_none() && self.accounts.iter().all(|account| account.users.is_empty() || is_system(account))
     }
 
     /// True if a password or the token is not hidden behind a hash.

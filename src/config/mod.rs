@@ -16,6 +16,7 @@ pub mod authorization;
 pub mod blocks;
 pub mod cluster;
 mod convert;
+pub mod exchange;
 pub mod file;
 mod flags;
 mod go_flags;

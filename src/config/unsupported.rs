@@ -30,7 +30,6 @@ pub const MISSING: &[Missing] = &[
         danger: OPEN,
     },
     Missing { keys: &["default_sentinel"], danger: "every client would have the same rights" },
-    Missing { keys: &["system_account", "system"], danger: "there would be no account apart from the others" },
     Missing { keys: &["gateway"], danger: "" },
     Missing { keys: &["mqtt"], danger: "" },
     Missing { keys: &["jetstream", "store_dir", "storedir", "default_js_domain"], danger: "" },
@@ -38,7 +37,6 @@ pub const MISSING: &[Missing] = &[
     Missing { keys: &["leafnodes", "leaf"], danger: "" },
     Missing { keys: &["feature_flags"], danger: "" },
     Missing { keys: &["prof_port", "prof_block_rate", "proxy_protocol"], danger: "" },
-    Missing { keys: &["no_system_account", "no_system", "no_sys_acc", "mappings", "maps"], danger: "" },
     Missing { keys: &["disable_sublist_cache", "no_sublist_cache"], danger: "" },
     Missing { keys: &["ocsp", "ocsp_cache"], danger: "" },
 ];

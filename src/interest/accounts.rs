@@ -2,10 +2,11 @@
 //! the same one; looking one up takes no lock.
 
 use super::index::Index;
+use super::links::{Links, base};
 use super::{Account, AccountId, GLOBAL_ACCOUNT, SubjectHash};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// Accounts at most: each chunk has twice the room of the one before.
 const CHUNKS: usize = 16;
@@ -33,10 +34,10 @@ impl Accounts {
         }
     }
 
-    /// The account with this number.
+    /// The account with this number, whatever view of it is meant.
     #[inline]
     pub fn get(&self, id: AccountId) -> &Account {
-        let (chunk, at) = place(id);
+        let (chunk, at) = place(base(id));
         let account = self.chunks.get(chunk).and_then(OnceLock::get).and_then(|chunk| chunk.get(at)?.get());
         account.unwrap_or(&self.global)
     }
@@ -56,18 +57,19 @@ impl Accounts {
         (0..self.count() as AccountId).map(|id| (id, self.get(id)))
     }
 
-    /// The number of the account with this name, which is made if it is not there. None if there are too many.
-    pub fn number(&self, name: &str) -> Option<AccountId> {
+    /// The number of the account with this name, which is made if it is not there, and whether it was. None if there are
+    /// too many.
+    pub fn number(&self, name: &str) -> Option<(AccountId, bool)> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&id) = numbers.get(name) {
-            return Some(id);
+            return Some((id, false));
         }
         let id = numbers.len() as AccountId;
         let (chunk, at) = place(id);
         let slots = self.chunks.get(chunk)?.get_or_init(|| (0..1usize << chunk).map(|_| Slot::new()).collect());
         slots.get(at)?.get_or_init(|| Account::new(name, &self.hash));
         numbers.insert(name.to_owned(), id);
-        Some(id)
+        Some((id, true))
     }
 }
 
@@ -86,8 +88,19 @@ impl Account {
             index: RwLock::new(Index::new(hash.clone())),
             connections: AtomicUsize::new(0),
             log: Mutex::default(),
+            links: RwLock::default(),
             is_listed: AtomicBool::new(false),
         }
+    }
+
+    /// Its mappings and imports, if it has any.
+    pub(super) fn links(&self) -> Option<Arc<Links>> {
+        self.links.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on it has these.
+    pub(super) fn set_links(&self, links: Option<Arc<Links>>) {
+        *self.links.write().unwrap_or_else(PoisonError::into_inner) = links;
     }
 }
 
@@ -98,16 +111,16 @@ mod tests {
     #[test]
     fn numbers_stay_and_are_bounded() {
         let accounts = Accounts::new(SubjectHash::new(7));
-        assert_eq!(accounts.number("$G"), Some(GLOBAL_ACCOUNT));
+        assert_eq!(accounts.number("$G"), Some((GLOBAL_ACCOUNT, false)));
         let count = (1 << CHUNKS) - 1;
         for id in 1..=count {
-            assert_eq!(accounts.number(&format!("a{id}")), Some(id));
+            assert_eq!(accounts.number(&format!("a{id}")), Some((id, true)));
         }
         assert_eq!(accounts.number("one more"), None);
         for id in [1, 2, 3, 4, 7, 8, 1000, count] {
-            assert_eq!(accounts.number(&format!("a{id}")), Some(id));
+            assert_eq!(accounts.number(&format!("a{id}")), Some((id, false)));
             assert_eq!(*accounts.get(id).name, format!("a{id}"));
         }
-        assert_eq!([&*accounts.get(GLOBAL_ACCOUNT).name, &*accounts.get(u32::MAX).name], ["$G", "$G"]);
+        assert_eq!([&*accounts.get(GLOBAL_ACCOUNT).name, &*accounts.get(1 << 29).name], ["$G", "$G"]);
     }
 }

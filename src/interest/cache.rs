@@ -182,7 +182,9 @@ impl Cache {
         let slot = &mut self.slots[at];
         if !interest.changes.is_quiet(&slot.stamp) {
             let stamp = interest.changes.stamp(hash, slot.token_hash);
-            if !stamp.concerns_nothing_since(&slot.stamp) {
+            let is_fresh = stamp.concerns_nothing_since(&slot.stamp)
+                && slot.matched.linked().is_none_or(|linked| linked.is_fresh(&interest.changes));
+            if !is_fresh {
                 return self.fill(at, interest, account, subject, hash);
             }
             slot.stamp = stamp;

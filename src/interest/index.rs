@@ -32,6 +32,9 @@ pub struct Tally {
     pub removes: u64,
 }
 
+/// Whether interest in a subject stays.
+pub type Stays<'a> = &'a dyn Fn(&[u8]) -> bool;
+
 /// A walk over all places of an index, in parts, while it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Walk {
@@ -228,11 +231,17 @@ impl Index {
         true
     }
 
-    /// Takes away what a route wants at the next places of a walk; returns how much that was.
-    pub fn sweep(&mut self, route: Target, walk: &mut Walk, places: usize) -> usize {
+    /// Takes away what a route wants at the next places of a walk, but for subjects that stay; returns how much that was.
+    pub fn sweep(&mut self, route: Target, walk: &mut Walk, places: usize, stays: Option<Stays>) -> usize {
         let mut swept = 0;
         for _ in 0..places {
             let Some(node) = walk.next(self) else { break };
+            if let Some(stays) = stays
+                && self.entry(node).is_some()
+                && stays(&self.subject(node))
+            {
+                continue;
+            }
             swept += match node.0 & WILD {
                 0 => match self.literals.get_mut(node.0 as usize) {
                     Some(literal) => {

@@ -1,7 +1,9 @@
 //! The result of matching one subject, as one worker needs it.
 
+use super::links::Linked;
 use super::routes::Routes;
 use super::targets::{Entry, Target, Targets};
+use std::sync::Arc;
 
 /// What kind of result it is, told by one look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,6 +19,10 @@ pub enum Shape {
     Route(Target),
     /// Queue groups, other workers or several routes are among those who want it.
     Mixed,
+    /// Other accounts, or the server itself, are among those who may want it: see [`Matched::linked`].
+    Linked,
+    /// It is published to another subject instead: see [`Matched::linked`].
+    Mapped,
 }
 
 /// Who gets a message.
@@ -40,6 +46,7 @@ struct More {
     /// The members of all groups, of all workers.
     members: Vec<Target>,
     names: Vec<u8>,
+    linked: Option<Arc<Linked>>,
 }
 
 #[derive(Debug)]
@@ -90,7 +97,22 @@ impl Matched {
     /// Targets held, as a measure of memory.
     pub fn held(&self) -> usize {
         self.plain.len()
-            + self.more.as_ref().map_or(0, |more| more.members.len() + more.remotes.len() + more.routes.len())
+            + self.more.as_ref().map_or(0, |more| {
+                let linked = more.linked.as_ref().map_or(0, |linked| linked.held());
+                more.members.len() + more.remotes.len() + more.routes.len() + linked
+            })
+    }
+
+    /// What becomes of it that is more than its account's business.
+    pub fn linked(&self) -> Option<&Arc<Linked>> {
+        self.more.as_ref()?.linked.as_ref()
+    }
+
+    /// Sets the result to that.
+    pub(super) fn set_linked(&mut self, linked: Linked) {
+        self.plain.clear();
+        self.shape = if linked.choices.is_empty() && !linked.legs.is_empty() { Shape::Linked } else { Shape::Mapped };
+        self.more = Some(Box::new(More { linked: Some(Arc::new(linked)), ..More::default() }));
     }
 
     /// Other workers that have plain subscriptions.
@@ -122,6 +144,27 @@ impl Matched {
                 group
             })
         })
+    }
+
+    /// Leaves these queue groups away.
+    pub(super) fn without_groups(&mut self, names: &[&[u8]]) {
+        let Some(more) = self.more.take() else { return };
+        let kept = Self { more: Some(more), ..Self::default() };
+        let mut left = More::default();
+        for group in kept.groups().filter(|group| !names.contains(&group.name)) {
+            left.members.extend_from_slice(group.members);
+            left.names.extend_from_slice(group.name);
+            left.groups.push(GroupRange {
+                members_end: left.members.len(),
+                names_end: left.names.len(),
+                weight: group.weight,
+                has_routes: group.has_routes,
+            });
+        }
+        if let Some(mut more) = kept.more {
+            (more.groups, more.members, more.names) = (left.groups, left.members, left.names);
+            self.more = Some(more);
+        }
     }
 
     /// Sets the result to what `find` visits, keeping the memory it has. Routes that are gone do not count. Returns how many

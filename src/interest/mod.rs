@@ -40,6 +40,7 @@ pub mod announce;
 pub mod cache;
 pub mod changes;
 pub mod index;
+pub mod links;
 pub mod matched;
 pub mod remote;
 pub mod routes;
@@ -49,7 +50,8 @@ mod wild;
 pub use announce::{Announcer, Progress, Wanted};
 pub use cache::Cache;
 pub use changes::Changes;
-pub use index::{Index, NodeId, Tally, Walk};
+pub use index::{Index, NodeId, Stays, Tally, Walk};
+pub use links::{Linked, View};
 pub use matched::{Group, Matched, Shape};
 pub use remote::Remote;
 pub use routes::Routes;
@@ -59,6 +61,7 @@ use crate::wire::subject;
 use accounts::Accounts;
 use announce::Log;
 use foldhash::fast::FixedState;
+use links::Links;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -83,6 +86,8 @@ pub struct Account {
     index: RwLock<Index>,
     /// What is to be announced of it. Always locked after the index.
     log: Mutex<Log>,
+    /// Its mappings and imports, if it has any.
+    links: RwLock<Option<Arc<Links>>>,
     /// It is among those with something to announce.
     is_listed: AtomicBool,
 }
@@ -109,6 +114,10 @@ pub struct Interest {
     routes: Routes,
     /// Counts changes that were put into a log.
     logged: AtomicU32,
+    /// The server answers requests itself.
+    answers: AtomicBool,
+    /// Some accounts have mappings or imports.
+    is_linked: AtomicBool,
     /// Accounts in whose log there is something new.
     changed: Mutex<Vec<AccountId>>,
     hash: SubjectHash,
@@ -123,6 +132,8 @@ impl Interest {
             changes: Changes::default(),
             routes: Routes::default(),
             logged: AtomicU32::new(0),
+            answers: AtomicBool::new(false),
+            is_linked: AtomicBool::new(false),
             changed: Mutex::default(),
             hash,
         }
@@ -150,7 +161,12 @@ impl Interest {
 
     /// The number of the account with this name, which is made if it is not there. None if there are too many.
     pub fn account_number(&self, name: &str) -> Option<AccountId> {
-        self.accounts.number(name)
+        let (id, is_new) = self.accounts.number(name)?;
+        if is_new {
+            // Nobody announces it yet, so its own changes would not tell anyone that it is there.
+            self.list(id);
+        }
+        Some(id)
     }
 
     /// Adds a subscription. `queue` is empty for a plain one. The subject must be valid for SUB.
@@ -183,6 +199,11 @@ impl Interest {
             return;
         }
         log.push(&Wanted { subject, queue, weight: u32::try_from(locals).unwrap_or(u32::MAX) });
+        self.list(account);
+    }
+
+    /// There is something to announce of an account.
+    fn list(&self, account: AccountId) {
         if !self.account(account).is_listed.swap(true, Ordering::AcqRel) {
             self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(account);
         }
@@ -284,7 +305,16 @@ impl Interest {
 
     /// Takes what a route that is gone wanted away from the next places of a walk.
     fn sweep(&self, account: AccountId, route: Target, walk: &mut Walk, places: usize) {
-        self.account(account).write().sweep(route, walk, places);
+        self.account(account).write().sweep(route, walk, places, None);
+    }
+
+    /// Takes what a route may want no longer away from the next places of a walk; returns how much that was.
+    fn prune(&self, account: AccountId, route: Target, walk: &mut Walk, places: usize, stays: Stays) -> usize {
+        let pruned = self.account(account).write().sweep(route, walk, places, Some(stays));
+        if pruned > 0 {
+            self.changes.everything();
+        }
+        pruned
     }
 
     /// Visits what the peer of a route wants of an account at the next places of a walk.
@@ -299,9 +329,15 @@ impl Interest {
         self.account(account).read().walk_route(route, walk, places, visit);
     }
 
-    /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's. Returns what the
-    /// search cost, in bytes of output that take about as long.
+    /// All that a message published to `subject` is for, as seen by `worker`. `hash` is the subject's, and the account may
+    /// come with a [`View`]. Returns what the search cost, in bytes of output that take about as long.
     pub fn find(&self, account: AccountId, subject: &[u8], hash: u64, worker: u8, out: &mut Matched) -> usize {
+        if (self.is_linked.load(Ordering::Acquire) || subject.starts_with(b"$"))
+            && View::from(account) != View::Alone
+            && let Some(cost) = self.find_linked(account, subject, worker, out)
+        {
+            return cost;
+        }
         let index = self.account(account).read();
         let mut nodes = 0;
         let targets = out.fill(worker, &self.routes, |visit| nodes = index.find(subject, hash, visit));
@@ -368,6 +404,8 @@ impl SubjectHash {
     }
 }
 
+#[cfg(test)]
+mod links_tests;
 #[cfg(test)]
 mod route_tests;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the peer of one route wants.
 
 use super::targets::ORIGIN_MAX;
-use super::{AccountId, Interest, Target, Walk};
+use super::{AccountId, Interest, Stays, Target, Walk};
 use crate::memory::Text;
 use crate::wire::{route, subject};
 
@@ -120,6 +120,38 @@ impl Sweep {
             return false;
         }
         interest.sweep(self.account, self.route, &mut self.walk, places);
+        if self.walk == Walk::Done {
+            self.account += 1;
+            self.walk = Walk::START;
+        }
+        self.account < accounts
+    }
+}
+
+/// The removal of what the peer of a route may want no longer, a part at a time.
+#[derive(Debug)]
+pub struct Prune {
+    account: AccountId,
+    walk: Walk,
+}
+
+impl Prune {
+    /// One that has not begun.
+    pub const START: Self = Self { account: 0, walk: Walk::START };
+
+    /// Looks at so many places, and takes away what the peer wants there unless it stays. False if it is done.
+    pub fn step(
+        &mut self,
+        interest: &Interest,
+        remote: &mut Remote,
+        accounts: AccountId,
+        places: usize,
+        stays: Stays,
+    ) -> bool {
+        if self.account >= accounts {
+            return false;
+        }
+        remote.count -= interest.prune(self.account, remote.route, &mut self.walk, places, stays);
         if self.walk == Walk::Done {
             self.account += 1;
             self.walk = Walk::START;

@@ -1,6 +1,6 @@
 //! Routes in the index, and what is announced to them, against the naive definitions.
 
-use super::remote::{Refusal, Sweep};
+use super::remote::{Prune, Refusal, Sweep};
 use super::tests::{Dice, any_subject};
 use super::*;
 use crate::wire::route;
@@ -338,4 +338,43 @@ fn the_log_is_kept_while_somebody_reads_it_and_bounded() {
     assert_eq!(told(&mut second), (Progress::Done, vec![0]));
     interest.stop_announcing(GLOBAL_ACCOUNT, second);
     assert_eq!(log_bytes(), 0);
+}
+
+#[test]
+fn what_a_peer_may_want_no_longer_is_taken_away_and_only_that() {
+    let interest = Interest::new(1);
+    let mut cache = Cache::new(0);
+    let [mut one, mut other] = [(); 2].map(|()| Remote::new(interest.open_route(0).unwrap(), true, 100_000));
+    let local = Target::new(0, 1, 0);
+    interest.insert(GLOBAL_ACCOUNT, b"no.1", b"", local);
+    for remote in [&mut one, &mut other] {
+        for number in 0..500 {
+            for subject in [format!("yes.{number}"), format!("no.{number}"), format!("no.{number}.*")] {
+                for (origin, queue) in [("", ""), ("", "q"), ("LC", "")] {
+                    remote.subscribe(&interest, GLOBAL_ACCOUNT, &wanted(origin, &subject, queue, 1)).unwrap();
+                }
+            }
+        }
+    }
+    let mut count = |subject: &str| {
+        let place = cache.place(&interest, GLOBAL_ACCOUNT, subject.as_bytes(), 0);
+        cache.matched(place).routes().len()
+    };
+    let before = ["yes.1", "no.1", "no.1.x"].map(&mut count);
+    let mut prune = Prune::START;
+    let stays = |subject: &[u8]| subject.starts_with(b"yes");
+    let mut steps = 1;
+    while prune.step(&interest, &mut one, interest.account_count(), 100, &stays) {
+        steps += 1;
+    }
+    assert!(steps > 10, "{steps}");
+    assert_eq!((one.count(), other.count()), (1500, 4500));
+    assert_eq!(interest.count(GLOBAL_ACCOUNT), 1500 + 4500 + 1);
+    let after = ["yes.1", "no.1", "no.1.x"].map(&mut count);
+    assert_eq!(after, [before[0], before[1] / 2, before[2] / 2]);
+    // It may come again, and go like any other.
+    let again = wanted("", "no.1", "", 1);
+    one.subscribe(&interest, GLOBAL_ACCOUNT, &again).unwrap();
+    assert!(one.unsubscribe(&interest, GLOBAL_ACCOUNT, &again));
+    assert!(!one.unsubscribe(&interest, GLOBAL_ACCOUNT, &again));
 }

@@ -19,6 +19,7 @@ pub mod head;
 mod listen;
 pub mod query;
 mod reply;
+mod requests;
 mod service;
 mod site;
 mod stream;
@@ -28,8 +29,9 @@ pub use listen::{Doors, OpenError, Place};
 use crate::broker::Shared;
 use crate::config::Options;
 use crate::reactor::tls::Acceptor;
-use crate::reactor::{Clock, Mailbox};
+use crate::reactor::{Clock, Desk, Mailbox};
 use crate::sys::priority;
+use documents::Context;
 use mio::Waker;
 use service::Service;
 use site::Site;
@@ -74,26 +76,28 @@ struct Force {
     acceptor: Option<Arc<Acceptor>>,
 }
 
-/// The running monitoring thread. It ends when this is dropped.
+/// What makes the documents, and the running monitoring thread if there are doors. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Monitor {
     orders: Arc<Orders>,
-    waker: Arc<Waker>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<(Arc<Waker>, JoinHandle<()>)>,
 }
 
 impl Monitor {
-    /// Begins to answer those who come through the doors.
+    /// Begins to answer those who come through the doors, if there are any, and those who ask at the desk.
     ///
     /// # Errors
     /// If the system has no more descriptors or threads.
-    pub fn start(doors: Doors, subject: Subject) -> io::Result<Self> {
+    pub fn start(doors: Option<Doors>, subject: Subject, desk: &Arc<Desk>) -> io::Result<Self> {
         let (options, acceptor) = (Arc::clone(&subject.options), subject.acceptor.clone());
         let force = Mutex::new(Force { options, since: subject.clock.date(0), acceptor });
         let (closed_to_clients, over) = (AtomicBool::new(false), AtomicBool::new(false));
         let orders = Arc::new(Orders { force, closed_to_clients, over });
-        let site = Site::new(subject, doors.place(), Arc::clone(&orders));
-        let (service, waker) = Service::new(doors.into_list(), site)?;
+        let place = doors.as_ref().and_then(Doors::place);
+        let context = Arc::new(Mutex::new(Context::new(subject, place, Arc::clone(&orders))));
+        attend(desk, Arc::clone(&context));
+        let Some(doors) = doors else { return Ok(Self { orders, thread: None }) };
+        let (service, waker) = Service::new(doors.into_list(), Site::new(context))?;
         let told = Arc::clone(&orders);
         let is_over = move || told.over.load(Ordering::Acquire);
         let thread = thread::Builder::new().name("monitor".into()).spawn(move || {
@@ -101,7 +105,7 @@ impl Monitor {
             priority::step_back();
             service.run(is_over);
         })?;
-        Ok(Self { orders, waker, thread: Some(thread) })
+        Ok(Self { orders, thread: Some((waker, thread)) })
     }
 
     /// From now on these are in force.
@@ -121,10 +125,20 @@ impl Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         self.orders.over.store(true, Ordering::Release);
-        // Waking can only fail if the descriptor is bad, and then the thread has ended.
-        _ = self.waker.wake();
-        if let Some(thread) = self.thread.take() {
+        if let Some((waker, thread)) = self.thread.take() {
+            // Waking can only fail if the descriptor is bad, and then the thread has ended.
+            _ = waker.wake();
             _ = thread.join();
         }
     }
+}
+
+/// Has requests at the desk answered by a thread of their own, from the first one on. If there can be none, they are not
+/// answered.
+fn attend(desk: &Arc<Desk>, context: Arc<Mutex<Context>>) {
+    let its = Arc::downgrade(desk);
+    desk.open(move || {
+        let serve = move || its.upgrade().into_iter().for_each(|desk| requests::serve(&desk, &context));
+        _ = thread::Builder::new().name("requests".into()).spawn(serve);
+    });
 }

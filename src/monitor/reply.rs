@@ -88,6 +88,11 @@ impl Reply {
         self
     }
 
+    /// Its code and body.
+    pub fn into_parts(self) -> (u16, Vec<u8>) {
+        (self.status.split(' ').next().and_then(|code| code.parse().ok()).unwrap_or_default(), self.body)
+    }
+
     /// True if the connection ends behind it.
     pub fn ends(&self, request: Option<&Request>) -> bool {
         self.ends || request.is_none_or(|request| !request.keep_alive)

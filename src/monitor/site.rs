@@ -1,15 +1,15 @@
 //! From a request to the document it asks for.
 
+use super::Subject;
 use super::access::Access;
 use super::documents::{self, Context};
 use super::head::Request;
-use super::listen::Place;
 use super::query::Query;
 use super::reply::Reply;
-use super::{Orders, Subject};
+use crate::config::Options;
 use crate::log::Log;
 use crate::reactor::tls::Acceptor;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All documents under their paths.
 #[derive(Debug)]
@@ -17,32 +17,44 @@ pub struct Site {
     /// What stands before every path: empty, or with a slash in front and none behind.
     base: String,
     access: Access,
-    context: Context,
+    /// Those that this follows.
+    options: Arc<Options>,
+    acceptor: Option<Arc<Acceptor>>,
+    log: Log,
+    context: Arc<Mutex<Context>>,
 }
 
 impl Site {
-    /// The documents about `subject`, served at `place`.
-    pub fn new(subject: Subject, place: Option<Place>, orders: Arc<Orders>) -> Self {
-        let base = clean(&format!("/{}", subject.options.http_base_path));
-        let base = base.trim_end_matches('/').to_owned();
-        Self { base, access: Access::new(&subject.options), context: Context::new(subject, place, orders) }
+    /// The documents of `context`.
+    pub fn new(context: Arc<Mutex<Context>>) -> Self {
+        let (options, acceptor, log) = {
+            let Subject { options, acceptor, shared, .. } = &lock(&context).subject;
+            (Arc::clone(options), acceptor.clone(), shared.log.clone())
+        };
+        let base = clean(&format!("/{}", options.http_base_path)).trim_end_matches('/').to_owned();
+        Self { base, access: Access::new(&options), options, acceptor, log, context }
     }
 
     /// The log of the server.
     pub fn log(&self) -> &Log {
-        &self.context.subject.shared.log
+        &self.log
     }
 
     /// Looks which options are in force.
     pub fn update(&mut self) {
-        if self.context.update() {
-            self.access = Access::new(&self.context.subject.options);
+        let mut context = lock(&self.context);
+        context.update();
+        let Subject { options, acceptor, .. } = &context.subject;
+        if !Arc::ptr_eq(&self.options, options) {
+            self.options = Arc::clone(options);
+            self.access = Access::new(options);
         }
+        self.acceptor = acceptor.clone();
     }
 
     /// What connections over TLS begin with.
     pub fn acceptor(&self) -> Option<&Acceptor> {
-        self.context.subject.acceptor.as_deref()
+        self.acceptor.as_deref()
     }
 
     /// Answers a request.
@@ -62,16 +74,22 @@ impl Site {
             Some(path) => path,
             None => return Reply::not_found(),
         };
-        self.context.workers.begin();
-        let reply = documents::answer(&mut self.context, path, &Query::parse(&request.query), request.open_metrics);
-        match self.context.workers.missed().len() {
+        let mut context = lock(&self.context);
+        context.workers.begin();
+        context.is_hit = true;
+        let reply = documents::answer(&mut context, path, &Query::parse(&request.query), request.open_metrics);
+        match context.workers.missed().len() {
             0 => reply,
             missed => {
-                let note = format!("{missed} of {} workers did not answer", self.context.workers.count());
+                let note = format!("{missed} of {} workers did not answer", context.workers.count());
                 reply.with_header("Midge-Incomplete", &note)
             }
         }
     }
+}
+
+fn lock(context: &Mutex<Context>) -> MutexGuard<'_, Context> {
+    context.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The path without empty and dotted parts; what ends with a slash still does.

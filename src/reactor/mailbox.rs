@@ -6,6 +6,7 @@ use crate::broker::Mail;
 use crate::broker::auth::Verdict;
 use crate::broker::report::{Piece, Question};
 use crate::broker::routes::Joining;
+use crate::broker::system::Answer;
 use crate::config::Options;
 use mio::net::TcpStream;
 use mio::{Token, Waker};
@@ -40,6 +41,8 @@ pub enum Letter {
     Resolved(u64, String, Result<Vec<SocketAddr>, String>),
     /// Go on with these options of the cluster, and for routes that come from now on with this for TLS.
     Rejoin(Box<Joining>, Option<Arc<RouteTls>>),
+    /// The answer to what a client of it asked about the server.
+    Answered(Answer),
     /// Answer this, a piece a turn; the sender is dropped behind the last one.
     Report(Question, Sender<(Piece, Turns)>),
     /// Count this down, to show that the loop turns.

@@ -3,6 +3,7 @@
 //! Each [`Worker`] is one thread with its own poll, sockets, timers and [`Broker`](crate::broker::Broker). A connection
 //! lives and dies on one worker.
 
+mod desk;
 mod helper;
 mod listen;
 mod listener;
@@ -15,6 +16,7 @@ mod timers;
 pub mod tls;
 mod worker;
 
+pub use desk::Desk;
 pub use helper::Helper;
 pub use listen::{host_port, listen, prepare};
 pub use listener::Listener;

@@ -6,6 +6,7 @@
 mod dials;
 mod handshakes;
 
+use super::desk::Desk;
 use super::helper::Helper;
 use super::listener::Listener;
 use super::mailbox::{Letter, Mailbox};
@@ -76,6 +77,12 @@ impl Clock {
         self.start.elapsed().as_micros() as u64 + START_US
     }
 
+    /// Microseconds from 1970 to when it would have shown 0.
+    pub fn epoch_us(self) -> u64 {
+        let date = self.date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        (date.as_micros() as u64).saturating_sub(START_US)
+    }
+
     /// The date at which it shows so many microseconds.
     pub fn date(self, us: u64) -> SystemTime {
         self.date + Duration::from_micros(us.saturating_sub(START_US))
@@ -119,6 +126,7 @@ pub struct Worker {
     /// Set at the worker that owns the routes.
     routes: Option<Box<Routes>>,
     helper: Arc<Helper>,
+    desk: Arc<Desk>,
     scratch: Box<[u8]>,
     clock: Clock,
     now: u64,
@@ -176,6 +184,7 @@ impl Worker {
             mailboxes: helper.mailboxes().to_vec(),
             listener,
             routes: None,
+            desk: Desk::new(helper.mailboxes().to_vec()),
             helper,
             scratch: vec![0; READ_BYTES].into(),
             clock,
@@ -188,6 +197,11 @@ impl Worker {
             inquiries: VecDeque::new(),
             ending: false,
         })
+    }
+
+    /// Where it hands in what its clients ask about the server.
+    pub fn set_desk(&mut self, desk: Arc<Desk>) {
+        self.desk = desk;
     }
 
     /// What connections that come from now on begin TLS with; none for plain ones.
@@ -372,6 +386,7 @@ impl Worker {
             Letter::Mail(mail) => self.broker.receive_mail(mail),
             Letter::Connection(stream, peer) if !self.ending => self.adopt(stream, peer),
             Letter::Connection(..) => {}
+            Letter::Answered(answer) => self.broker.answered(answer),
             Letter::Checked(key, cid, verdict) => self.broker.checked(key, cid, verdict),
             Letter::Reload(options, acceptor, _done) => {
                 self.broker.adopt(options);
@@ -593,6 +608,7 @@ impl Worker {
                 Action::Arm(key, at) => self.timers.set(key, at),
                 Action::Resume(key) => self.enqueue(key),
                 Action::Check(check) => self.helper.check(self.number, check),
+                Action::Ask(request) => self.desk.ask(self.number, request),
                 Action::Drop(key) => self.drop_socket(key),
                 Action::Dial { dial, host, port } => self.dial(dial, host, port),
             }

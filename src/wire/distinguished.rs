@@ -20,6 +20,9 @@ const ATTRIBUTES: [(&[u8], &str); 11] = [
 /// The attribute that holds a part of a host name.
 const DOMAIN: &str = "DC";
 
+/// The attributes that Go has fields for, in the order in which it writes them.
+const GO_FIELDS: [&str; 9] = ["SERIALNUMBER", "CN", "POSTALCODE", "STREET", "ST", "L", "OU", "O", "C"];
+
 /// Tags of texts: UTF-8, three kinds of its subsets, and UTF-16.
 const UTF8: [u8; 4] = [0x0c, 0x12, 0x13, 0x16];
 const UTF16: u8 = 0x1e;
@@ -60,6 +63,25 @@ impl Part {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A value with `\` before what means something in a name.
+fn escape(value: &str) -> String {
+    let end = value.len() - 1.min(value.len());
+    let mut text = String::new();
+    for (at, character) in value.char_indices() {
+        let is_special = match character {
+            ',' | '+' | '"' | '\\' | '<' | '>' | ';' => true,
+            '#' => at == 0,
+            ' ' => at == 0 || at == end,
+            _ => false,
+        };
+        if is_special {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
 }
 
 /// An identifier in numbers.
@@ -121,6 +143,23 @@ impl Name {
     pub fn without_domain(&self) -> Self {
         let is_domain = |part: &&Vec<Part>| part.iter().any(|part| part.kind == DOMAIN);
         Self(self.0.iter().filter(|part| !is_domain(part)).cloned().collect())
+    }
+
+    /// The name as Go writes it: what it has a field for by field, then the rest by number.
+    pub fn go_text(&self) -> String {
+        let all = || self.0.iter().flatten();
+        let field = |kind: &str| {
+            // The parts are in reverse order here.
+            let values: Vec<&Part> = all().filter(|part| part.kind == kind).collect();
+            let written = values.iter().rev().map(|part| format!("{kind}={}", escape(&part.value)));
+            (!values.is_empty()).then(|| written.collect::<Vec<_>>().join("+"))
+        };
+        let others = all().filter(|part| !GO_FIELDS.contains(&&*part.kind)).map(|part| {
+            let id = ATTRIBUTES.iter().find(|(_, name)| *name == part.kind);
+            let kind = id.map_or_else(|| part.kind.clone(), |(id, _)| dotted(id));
+            format!("{kind}={}", escape(&part.value))
+        });
+        GO_FIELDS.into_iter().filter_map(field).chain(others).collect::<Vec<_>>().join(",")
     }
 
     fn sorted(&self) -> Vec<Vec<Part>> {
@@ -205,6 +244,21 @@ mod tests {
         assert!(one != two && one.has_same_parts(&two));
         assert!(!one.has_same_parts(&Name::parse("CN=joe").unwrap()));
         assert_eq!(Name::parse("CN=joe,DC=b,O=Acme,DC=com").unwrap().without_domain(), one);
+    }
+
+    #[test]
+    fn names_are_written_as_go_writes_them() {
+        for (parts, text) in [
+            (name(&[&[("CN", "joe")], &[("O", "Acme")], &[("C", "DE")]]), "CN=joe,O=Acme,C=DE"),
+            (name(&[&[("C", "DE")], &[("O", "Acme")], &[("CN", "joe")]]), "CN=joe,O=Acme,C=DE"),
+            (name(&[&[("OU", "b")], &[("OU", "a")]]), "OU=a+OU=b"),
+            (name(&[&[("CN", "#a,b+c\\ <\"> d; ")]]), "CN=\\#a\\,b\\+c\\\\ \\<\\\"\\> d\\;\\ "),
+            (name(&[&[("DC", "com")], &[("CN", "é")]]), "CN=é,0.9.2342.19200300.100.1.25=com"),
+            (name(&[&[("2.5.4.4", "a_b")]]), "2.5.4.4=a_b"),
+            (name(&[]), ""),
+        ] {
+            assert_eq!(parts.go_text(), text);
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@
 
 pub mod base64;
 pub mod certificate;
+pub mod client_info;
 pub mod connect;
+pub mod date;
 mod der;
 pub mod distinguished;
 pub mod errors;
@@ -21,6 +23,7 @@ pub mod redact;
 pub mod route;
 pub mod secret;
 pub mod subject;
+pub mod transform;
 
 pub use connect::{Connect, Credentials};
 pub use errors::ProtocolError;

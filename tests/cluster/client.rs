@@ -1,7 +1,7 @@
 //! A client, written and read by hand.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -24,7 +24,7 @@ pub struct Client {
     pub info: Value,
     /// Messages that came while something else was waited for.
     came: VecDeque<Message>,
-    /// Sizes of kinds of answers that came before their PONG.
+    /// What the server complained of.
     errors: Vec<String>,
 }
 
@@ -92,11 +92,6 @@ impl Client {
         self.reader.get_ref().write_all(bytes.as_ref()).expect("the server reads");
     }
 
-    /// Another handle on the connection, to write while this one reads.
-    pub fn writer(&self) -> TcpStream {
-        self.reader.get_ref().try_clone().expect("a descriptor")
-    }
-
     /// Sends a PING and waits for its PONG; messages that come before are kept.
     pub fn flush(&mut self) {
         self.send("PING\r\n");
@@ -149,6 +144,21 @@ impl Client {
         let message = self.message();
         assert_eq!((&message.subject[..], &message.payload[..]), (subject, payload), "{message:?}");
         message
+    }
+
+    /// Waits for a message on the subject; others that come before are kept.
+    pub fn take(&mut self, subject: &str) -> Message {
+        let mut others = VecDeque::new();
+        let found = loop {
+            let message = self.message();
+            if message.subject == subject {
+                break message;
+            }
+            others.push_back(message);
+        };
+        others.append(&mut self.came);
+        self.came = others;
+        found
     }
 
     /// What has come already, up to the answer of a PING.
@@ -210,29 +220,15 @@ impl Client {
         }
     }
 
-    /// Waits until what this client has subscribed to is known at the other one's server. Nothing else may be under way.
+    /// Waits until what this client has subscribed to is known at the other one's server.
     pub fn known_to(&mut self, other: &mut Client) {
         // What comes with the first mark may come after it, but not after the second.
         for _ in 0..2 {
             let mark = format!("mark.{}", unique());
             self.subscribe(&mark);
             other.wait_wanted(&mark);
-            self.expect(&mark, "");
+            self.take(&mark);
             self.unsubscribe(&mark);
-        }
-    }
-
-    /// Waits for the end, and returns the errors before it.
-    pub fn wait_end(mut self) -> Vec<String> {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            match self.reader.read_line(&mut line) {
-                Ok(0) => return self.errors,
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return self.errors,
-                Err(error) => panic!("no end: {error}"),
-                Ok(_) => self.errors.extend(line.strip_prefix("-ERR ").map(|text| text.trim_end().to_owned())),
-            }
         }
     }
 

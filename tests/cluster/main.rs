@@ -5,14 +5,25 @@
 
 #![cfg(target_os = "linux")]
 
+mod authorization;
+mod chaos;
 mod client;
 mod faults;
 mod logic;
+mod members;
 mod membership;
 mod mixed;
 mod node;
 mod numbers;
 mod peer;
+mod permissions;
 mod proxy;
+#[path = "../faults/random.rs"]
+#[allow(dead_code, reason = "the tests of faults use more of it")]
+mod random;
+mod reload;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
+mod traffic;

@@ -96,7 +96,9 @@ impl Node {
         let log = self.process.log();
         let is_bad = |line: &&str| line.contains("[ERR]") || line.contains("[WRN]");
         // It wants a second connection for the account of the system, and is refused what needs a pool.
-        let is_allowed = |line: &&str| line.contains("Not possible to have a dedicated route for account");
+        // And our passwords are plain indeed.
+        let allowed = ["Not possible to have a dedicated route for account", "Plaintext passwords detected"];
+        let is_allowed = |line: &&str| allowed.iter().any(|text| line.contains(text));
         log.lines().filter(is_bad).filter(|line| !is_allowed(line)).map(str::to_owned).collect()
     }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
+use rcgen::DnType;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -25,6 +26,19 @@ fn get(address: SocketAddr, config: &Arc<ClientConfig>, target: &str) -> Value {
     let response = ask(secure(connect(address), config), &format!("GET {target} HTTP/1.1\r\n{REQUEST}"));
     assert_eq!(response.status, 200, "{target}: {response:?}");
     serde_json::from_slice(&response.body).unwrap()
+}
+
+/// A NATS client that begins TLS before it has its INFO.
+fn client_first(address: SocketAddr, config: &Arc<ClientConfig>) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut stream = secure(connect(address), config);
+    stream.write_all(b"CONNECT {\"verbose\":false}\r\nPING\r\n").unwrap();
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"PONG\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        heard.extend(byte);
+    }
+    stream
 }
 
 /// A NATS client over TLS that is there once this returns.
@@ -94,15 +108,51 @@ fn documents_come_over_tls_too_and_ask_for_no_certificate() {
 fn what_is_shown_of_tls_is_what_the_official_server_shows() {
     let Some(program) = reference_path() else { return };
     let certificates = Certificates::new();
+    let subject = [
+        (DnType::CountryName, "DE"),
+        (DnType::OrganizationName, "Acme, Inc. <west>"),
+        (DnType::OrganizationalUnitName, "garden"),
+        (DnType::CommonName, "#1 caf\u{e9} "),
+        (DnType::CustomDnType(vec![0, 9, 2342, 19_200_300, 100, 1, 25]), "example_com"),
+    ];
+    certificates.issue("client", &subject, &[]);
+    for name in ["client", "server"] {
+        let known = certificates.client(Some(name));
+        let shown = |program| {
+            let server = start(&certificates, program, "-m");
+            let _client = client(server.process.address(), &known);
+            let varz = server.json("/varz");
+            let varz = ["tls_required", "tls_verify", "tls_timeout", "tls_cert_not_after", "https_port"]
+                .map(|name| varz[name].clone());
+            let fields = ["tls_version", "tls_cipher_suite", "tls_peer_certs", "tls_first"];
+            let connz = ["/connz", "/connz?auth=1"].map(|target| server.json(target)["connections"][0].clone());
+            (varz, connz.map(|connection| fields.map(|name| connection[name].clone())))
+        };
+        let ours = shown(None);
+        assert_eq!(ours.1[1][2][0]["spki_sha256"].as_str().map(str::len), Some(64), "{ours:?}");
+        assert_eq!(ours, shown(Some(&program)));
+    }
+}
+
+#[test]
+fn a_handshake_that_came_first_is_shown_as_by_the_official_server() {
+    let Some(program) = reference_path() else { return };
+    let certificates = Certificates::new();
     let known = certificates.client(Some("server"));
-    let shown = |program| {
-        let server = start(&certificates, program, "-m");
-        let _client = client(server.process.address(), &known);
-        let varz = server.json("/varz");
-        let varz = ["tls_required", "tls_verify", "tls_timeout", "tls_cert_not_after", "https_port"]
-            .map(|name| varz[name].clone());
-        let connection = server.json("/connz")["connections"][0].clone();
-        (varz, ["tls_version", "tls_cipher_suite"].map(|name| connection[name].clone()))
-    };
-    assert_eq!(shown(None), shown(Some(&program)));
+    let folder = super::access::Folder::new();
+    let (certificate, key) = (certificates.text("server.pem"), certificates.text("server.key"));
+    for (first, is_first) in [("true", true), ("'5s'", true), ("'50ms'", false), ("false", false)] {
+        let tls = format!("tls {{ cert_file: '{certificate}', key_file: '{key}', handshake_first: {first} }}\n");
+        let config = folder.write("c.conf", &tls);
+        let shown = |server: Monitored| {
+            let start = if is_first { client_first } else { client };
+            let _client = start(server.process.address(), &known);
+            server.json("/connz")["connections"][0]["tls_first"].clone()
+        };
+        let args = ["-m", "-1", "-c", &config];
+        let (ours, theirs) = (Process::start(&args), Process::start_program(&program, &args));
+        let ours = shown(Monitored::of(ours));
+        assert_eq!(ours, shown(Monitored::of(theirs)), "{first}");
+        assert_eq!(ours == json!(true), is_first, "{first}");
+    }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, PublicKeyData, SanType,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -69,6 +71,16 @@ impl Certificates {
     pub fn flags(&self) -> Vec<String> {
         let (certificate, key) = (self.text("server.pem"), self.text("server.key"));
         ["--tls", "--tlscert", &certificate, "--tlskey", &key].map(str::to_owned).to_vec()
+    }
+
+    /// The digest of a certificate's key, as `pinned_certs` takes it.
+    pub fn pin(&self, name: &str) -> String {
+        let text = fs::read_to_string(self.path(&format!("{name}.key"))).expect("a key");
+        let key = KeyPair::from_pem(&text).expect("a key").subject_public_key_info();
+        let suites = rustls::crypto::ring::default_provider().cipher_suites;
+        let hashes = suites.iter().filter_map(|suite| suite.tls13()).map(|suite| suite.common.hash_provider);
+        let sha256 = hashes.into_iter().find(|hash| hash.output_len() == 32).expect("SHA-256");
+        sha256.hash(&key).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// A client that trusts the authority, with one of the certificates if one is named.

@@ -61,6 +61,11 @@ impl Midge {
         self.server.client_addr()
     }
 
+    /// Where other servers of its cluster come in, if it has one.
+    pub fn routes(&self) -> Option<SocketAddr> {
+        self.server.route_addr()
+    }
+
     /// Waits until no more than so many clients are connected.
     pub fn wait_connections(&self, most: usize) {
         let deadline = Instant::now() + DEADLINE;

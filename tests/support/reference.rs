@@ -15,6 +15,7 @@ pub struct Reference {
     child: Child,
     config_path: PathBuf,
     address: SocketAddr,
+    routes: Option<SocketAddr>,
 }
 
 impl Reference {
@@ -37,8 +38,8 @@ impl Reference {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("{program:?}: {error}")))?;
-        match wait_until_listening(&mut child) {
-            Ok(address) => Ok(Reference { child, config_path, address }),
+        match wait_until_listening(&mut child, settings.is_clustered()) {
+            Ok((address, routes)) => Ok(Reference { child, config_path, address, routes }),
             Err(error) => {
                 stop(&mut child, &config_path);
                 Err(error)
@@ -49,6 +50,11 @@ impl Reference {
     /// Where clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where other servers of its cluster come in, if it has one.
+    pub fn routes(&self) -> Option<SocketAddr> {
+        self.routes
     }
 }
 
@@ -73,21 +79,27 @@ fn config_path() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// Reads the log until the address appears, then leaves a thread behind that keeps the pipe empty.
-fn wait_until_listening(child: &mut Child) -> io::Result<SocketAddr> {
+/// Reads the log until the address appears, and that of routes if there are to be some, then leaves a thread behind that keeps the pipe empty.
+fn wait_until_listening(child: &mut Child, is_clustered: bool) -> io::Result<(SocketAddr, Option<SocketAddr>)> {
     let pipe = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let mut log = BufReader::new(pipe);
     let mut seen = String::new();
+    let (mut clients, mut routes) = (None, None);
     loop {
         let start = seen.len();
         if log.read_line(&mut seen)? == 0 {
             return Err(io::Error::other(format!("it ended at once: {seen}")));
         }
         let line = seen[start..].trim_end();
-        if let Some((_, address)) = line.split_once("Listening for client connections on ") {
-            let address = address.parse().map_err(io::Error::other)?;
+        let after = |words| line.split_once(words).map(|(_, address)| address.parse::<SocketAddr>());
+        if let Some(address) = after("Listening for client connections on ") {
+            clients = Some(address.map_err(io::Error::other)?);
+        } else if let Some(address) = after("Listening for route connections on ") {
+            routes = Some(address.map_err(io::Error::other)?);
+        }
+        if let Some(address) = clients.filter(|_| routes.is_some() == is_clustered) {
             thread::spawn(move || io::copy(&mut log, &mut io::sink()));
-            return Ok(address);
+            return Ok((address, routes));
         }
     }
 }

@@ -42,6 +42,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// True if the server is to be one of a cluster.
+    pub fn is_clustered(&self) -> bool {
+        self.lines.lines().any(|line| line.starts_with("cluster "))
+    }
+
     /// Reads `key=value` words separated by blanks. Spans are whole milliseconds or seconds: `400ms`, `2s`.
     pub fn parse(text: &str) -> Result<Settings, String> {
         let mut list = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use rcgen::{DnType, PublicKeyData};
+use rcgen::DnType;
 use rustls::version::{TLS12, TLS13};
 
 use super::peer::{Peer, dial, plain_info};
@@ -107,16 +107,7 @@ fn only_pinned_keys_come_in() {
     let certificates = Certificates::new();
     joe(&certificates);
     certificates.issue("jim", &[], &[dns("jim.test")]);
-    let key = rcgen::KeyPair::from_pem(&std::fs::read_to_string(certificates.path("joe.key")).unwrap()).unwrap();
-    let provider = rustls::crypto::ring::default_provider();
-    let sha256 = provider.cipher_suites.iter().find_map(|suite| {
-        suite
-            .tls13()
-            .filter(|suite| suite.common.hash_provider.output_len() == 32)
-            .map(|suite| suite.common.hash_provider)
-    });
-    let digest = sha256.expect("SHA-256").hash(&key.subject_public_key_info());
-    let pin: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let pin = certificates.pin("joe");
     let more = format!("ca_file: 'CERTS/ca.pem', verify: true, pinned_certs: ['{pin}']");
     let config = super::write_config(&certificates, &more, "");
     let mut programs = vec![None];

@@ -25,8 +25,8 @@ pub fn subscriptions(setup: &Setup) -> io::Result<Outcome> {
     let publishers = vec![Publisher { client: Client::connect(setup.addr)?, script: &script }];
     // Nothing is delivered, so the window never fills.
     let mut flow = Flow { publishers, subscribers: Vec::new(), sharing: Sharing::Pool, line_bytes: 0, window_bytes: 1 };
-    flow.run(setup.warm_up, setup.server)?;
-    let moved = flow.run(setup.time, setup.server)?;
+    flow.run(setup.warm_up, &[setup.server])?;
+    let moved = flow.run(setup.time, &[setup.server])?;
 
     let client = &mut flow.publishers[0].client;
     for i in (0..SUBJECTS).step_by(97) {

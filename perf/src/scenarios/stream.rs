@@ -1,11 +1,14 @@
 //! Flat-out publishing: to nobody, to one, to many, to groups, over many subjects and subscriptions.
 
 use std::io;
+use std::net::SocketAddrV4;
+use std::time::{Duration, Instant};
 
 use super::Setup;
-use crate::clients::Client;
+use crate::clients::{Client, PATIENCE};
 use crate::flow::{Flow, Moved, Publisher, Sharing};
 use crate::outcome::Outcome;
+use crate::proc::Process;
 use crate::random::Random;
 use crate::script::{Script, delivery, publication};
 
@@ -34,6 +37,41 @@ pub fn one_to_one(setup: &Setup, size: usize, headers: bool) -> io::Result<Outco
     let subscribers = vec![subscriber];
     let line_bytes = line.len() as u64;
     measure(setup, Flow { publishers, subscribers, sharing: Sharing::Everyone, line_bytes, window_bytes: WINDOW_BYTES })
+}
+
+/// One publisher on one server, one subscriber on another one that has a route to it.
+pub fn over_a_route(setup: &Setup, size: usize) -> io::Result<Outcome> {
+    let Some((peer, _)) = setup.peer else { return Err(io::Error::other("it needs a pair of servers: see `compare`")) };
+    let line = delivery("bench.00", "1", "", size, false);
+    let publication = publication("bench.00", "", size, false);
+    let script = Script::repeated(&publication, 1, slice_max(&line));
+    let mut publisher = Client::connect(setup.addr)?;
+    let mut subscriber = Client::connect(peer)?;
+    subscriber.send(b"SUB bench.00 1\r\n")?;
+    subscriber.barrier()?;
+    await_interest(setup.addr, peer)?;
+    publisher.send(&publication)?;
+    subscriber.expect(&line)?;
+    let publishers = vec![Publisher { client: publisher, script: &script }];
+    let subscribers = vec![subscriber];
+    let line_bytes = line.len() as u64;
+    measure(setup, Flow { publishers, subscribers, sharing: Sharing::Everyone, line_bytes, window_bytes: WINDOW_BYTES })
+}
+
+/// Waits until a server knows what is subscribed to at another one by now.
+fn await_interest(here: SocketAddrV4, there: SocketAddrV4) -> io::Result<()> {
+    let (mut asks, mut answers) = (Client::connect(here)?, Client::connect(there)?);
+    answers.send(b"SUB probe 1\r\n")?;
+    answers.barrier()?;
+    answers.stream.set_read_timeout(Some(Duration::from_millis(5)))?;
+    let end = Instant::now() + PATIENCE;
+    loop {
+        asks.send(b"PUB probe 0\r\n\r\n")?;
+        match answers.expect(b"MSG probe 1 0\r\n\r\n") {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < end => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// `pairs` publishers, each with a subscriber and a subject of its own.
@@ -152,8 +190,9 @@ fn slice_max(line: &[u8]) -> u64 {
 }
 
 fn measure(setup: &Setup, mut flow: Flow) -> io::Result<Outcome> {
-    let warm_up = flow.run(setup.warm_up, setup.server)?;
-    let moved = flow.run(setup.time, setup.server)?;
+    let servers: Vec<Process> = [setup.server].into_iter().chain(setup.peer.map(|peer| peer.1)).collect();
+    let warm_up = flow.run(setup.warm_up, &servers)?;
+    let moved = flow.run(setup.time, &servers)?;
     Ok(outcome(moved, warm_up, !flow.subscribers.is_empty()))
 }
 

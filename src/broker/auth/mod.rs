@@ -48,6 +48,10 @@ pub struct Auth {
     sets: Sets,
     /// The number of the one that was made last.
     last_set: u64,
+    /// The account for those who look after the server.
+    pub system: Option<AccountId>,
+    /// Some accounts have mappings.
+    pub maps: bool,
 }
 
 type Sets = HashMap<Arc<config::Permissions>, Arc<Permissions>>;
@@ -191,7 +195,11 @@ impl Auth {
         } else {
             Method::Open
         };
-        let mut auth = Self { method, by_key, fallback: None, decoy: None, last_set: maker.last_set, sets: maker.sets };
+        let system = authorization.system().and_then(|name| interest.account_number(name));
+        let has_mappings = |account: &config::Account| !account.mappings.is_empty();
+        let maps = !authorization.mappings.is_empty() || authorization.accounts.iter().any(has_mappings);
+        let Maker { last_set, sets, .. } = maker;
+        let mut auth = Self { method, by_key, fallback: None, decoy: None, last_set, sets, system, maps };
         auth.fallback = match no_auth_user {
             Some(name) => auth.named(name).cloned(),
             None if auth.is_required() && authorization.has_users() && authorization.is_for_system_only() => {

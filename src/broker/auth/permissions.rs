@@ -52,6 +52,16 @@ impl Permissions {
         is_allowed && !deny.iter().any(|pattern| subject::matches(&pattern.subject, subject))
     }
 
+    /// What is allowed and denied to be published, as configured.
+    pub fn publish_lists(&self) -> [Vec<String>; 2] {
+        self.publish.lists()
+    }
+
+    /// What is allowed and denied to be subscribed to, as configured.
+    pub fn subscribe_lists(&self) -> [Vec<String>; 2] {
+        self.subscribe.lists()
+    }
+
     /// Whether a subscription may be made, in a queue group unless `queue` is empty.
     pub fn may_subscribe(&self, subject: &[u8], queue: &[u8]) -> MaySubscribe {
         let Filter { allow, deny } = &self.subscribe;
@@ -112,6 +122,10 @@ impl Filter {
         let patterns = |list: &[String]| list.iter().map(|text| Pattern::new(text)).collect();
         Self { allow: patterns(&rules.allow), deny: patterns(&rules.deny) }
     }
+
+    fn lists(&self) -> [Vec<String>; 2] {
+        [&self.allow, &self.deny].map(|list| list.iter().map(Pattern::shown).collect())
+    }
 }
 
 /// A subject, perhaps with wildcards, and a queue group, perhaps with wildcards.
@@ -125,6 +139,14 @@ impl Pattern {
     fn new(text: &str) -> Self {
         let mut words = text.split_whitespace().map(|word| Box::from(word.as_bytes()));
         Self { subject: words.next().unwrap_or_default(), queue: words.next() }
+    }
+
+    fn shown(&self) -> String {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match &self.queue {
+            None => text(&self.subject),
+            Some(queue) => format!("{} {}", text(&self.subject), text(queue)),
+        }
     }
 
     /// Whether a denial is meant for a subscription in this group, or in none.

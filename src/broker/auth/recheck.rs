@@ -200,7 +200,7 @@ impl Broker {
 
 impl Name {
     /// The name without what kind of name it is.
-    fn word(&self) -> String {
+    pub(in crate::broker) fn word(&self) -> String {
         let shown = self.to_string();
         shown.split_once(':').map_or_else(String::new, |(_, word)| word.to_owned())
     }

@@ -118,7 +118,7 @@ impl Broker {
     pub(super) fn tell_news(&mut self) {
         let Some(membership) = &self.membership else { return };
         let news = Arc::new(membership.news());
-        for worker in 0..self.local.workers() as u8 {
+        for worker in 0..self.local.workers() {
             if worker != ROUTE_WORKER {
                 self.local.mail.push((worker, Mail::News(Arc::clone(&news))));
             }
@@ -193,7 +193,8 @@ impl Broker {
         let client = &mut self.local.clients[key as usize];
         let Some(route) = &mut client.route else { return };
         let remote = Remote::new(target, peer.capabilities.origin_in_unsubscribe, INTEREST_MAX);
-        let neighbour = Neighbour { peer, remote, announcers: Vec::new(), untold: Vec::new(), dropped: 0 };
+        let (announcers, untold) = (Vec::new(), Vec::new());
+        let neighbour = Neighbour { peer, remote, announcers, untold, retracts: false, prune: None, dropped: 0 };
         route.peer = Some(Box::new(neighbour));
         self.local.routes.add(target, key);
         self.local.start_announcing(key);

@@ -46,11 +46,25 @@ impl Local {
 
     /// A peer takes other interest than before: it is told everything again.
     pub(super) fn announce_anew(&mut self, key: u32, peer: Box<Peer>) {
+        if let Some(neighbour) = self.clients[key as usize].neighbour_mut() {
+            neighbour.peer = peer;
+            self.forget_announced(key);
+        }
+    }
+
+    /// Other interest is announced than before: all peers are told everything again.
+    pub(super) fn announce_all_anew(&mut self) {
+        for at in 0..self.routes.keys.len() {
+            self.forget_announced(self.routes.keys[at]);
+        }
+    }
+
+    fn forget_announced(&mut self, key: u32) {
         let Some(neighbour) = self.clients[key as usize].neighbour_mut() else { return };
-        neighbour.peer = peer;
         for (account, announcer) in std::mem::take(&mut neighbour.announcers).into_iter().enumerate() {
             self.shared.interest.stop_announcing(account as AccountId, announcer);
         }
+        neighbour.retracts = true;
         self.start_announcing(key);
     }
 
@@ -78,7 +92,7 @@ impl Local {
         if client.out.bytes() > self.pending_max {
             return;
         }
-        let Some(Neighbour { peer, announcers, untold, .. }) = client.neighbour_mut() else { return };
+        let Some(Neighbour { peer, announcers, untold, retracts, .. }) = client.neighbour_mut() else { return };
         let interest = &shared.interest;
         let mut lines = std::mem::take(&mut routes.scratch);
         lines.clear();
@@ -100,8 +114,9 @@ impl Local {
                 let is_for = |lists: &Option<route::SubjectLists>| {
                     lists.as_ref().is_none_or(|lists| lists.permit(wanted.subject))
                 };
-                match wanted.weight {
-                    1.. if is_for(&routes.import) && is_for(&peer.export) => write::subscribe(&said, &mut lines),
+                match is_for(&routes.import) && is_for(&peer.export) {
+                    true if wanted.weight > 0 => write::subscribe(&said, &mut lines),
+                    false if !*retracts => {}
                     _ => write::unsubscribe(&said, true, &mut lines),
                 }
             });
@@ -112,12 +127,13 @@ impl Local {
             }
         }
         *untold = later;
+        *retracts &= !untold.is_empty();
         if is_behind {
             let client = &self.clients[key as usize];
             self.shared
                 .log
                 .info(format_args!("{client} - Slow Consumer Detected: too far behind what is subscribed to"));
-            self.counts.slow_consumers += 1;
+            self.counts.slow(client);
             self.close(key, Reason::SlowConsumerPendingBytes, None);
         } else if !lines.is_empty() {
             self.trace_line_out(key, &lines);

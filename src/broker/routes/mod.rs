@@ -26,7 +26,7 @@ use super::reason::Reason;
 use super::security::{Greeting, Security};
 use super::{Broker, NEVER};
 use crate::cluster::{Cluster, Conn, DialId, Own, Peer, STRANGERS_MAX, Settings};
-use crate::interest::remote::Sweep;
+use crate::interest::remote::{Prune, Sweep};
 use crate::interest::routes::ROUTES_MAX;
 use crate::interest::{AccountId, Announcer, Remote, Target};
 use crate::wire::route::SubjectLists;
@@ -65,6 +65,10 @@ pub struct Neighbour {
     announcers: Vec<Announcer>,
     /// Accounts of which there is more to tell.
     untold: Vec<AccountId>,
+    /// It was told of interest that is perhaps not for it any longer: until all is told again, that is taken back.
+    retracts: bool,
+    /// Set while what it may want no longer is being taken away.
+    prune: Option<Prune>,
     /// Messages that were not sent because it is too far behind.
     pub dropped: u64,
 }
@@ -264,11 +268,20 @@ impl Broker {
     /// Becomes a member of a cluster, or one with other options. Only the worker that owns the routes does.
     pub fn join_cluster(&mut self, joining: &Joining, seed: u64) {
         let now = self.local.now;
+        let is_import_new = self.local.routes.import != joining.own.import;
         self.local.routes.import.clone_from(&joining.own.import);
         match &mut self.membership {
             Some(membership) => {
+                let is_export_new = membership.export != joining.own.export;
                 membership.cluster.adopt(joining.own.clone(), joining.settings.clone(), now);
                 membership.set(joining);
+                self.follow_cluster();
+                if is_export_new {
+                    self.prune_interest();
+                }
+                if is_import_new {
+                    self.local.announce_all_anew();
+                }
             }
             none => {
                 let mut membership = Box::new(Membership::new(joining, seed));
@@ -278,6 +291,33 @@ impl Broker {
         }
         self.follow_cluster();
         self.tell_news();
+    }
+
+    /// Interest that was taken before may be refused now: it is taken away, a part at a time.
+    fn prune_interest(&mut self) {
+        let is_limited = self.membership.as_ref().is_some_and(|membership| membership.export.is_some());
+        for at in 0..self.local.routes.keys.len() {
+            let key = self.local.routes.keys[at];
+            if let Some(neighbour) = self.local.clients[key as usize].neighbour_mut() {
+                neighbour.prune = is_limited.then_some(Prune::START);
+            }
+        }
+    }
+
+    fn prune_some_interest(&mut self) {
+        let Some(membership) = &self.membership else { return };
+        let stays = |subject: &[u8]| membership.export.as_ref().is_none_or(|lists| lists.permit(subject));
+        let interest = &self.shared.interest;
+        for at in 0..self.local.routes.keys.len() {
+            let key = self.local.routes.keys[at];
+            let Some(neighbour) = self.local.clients[key as usize].neighbour_mut() else { continue };
+            let Neighbour { prune, remote, .. } = neighbour;
+            if let Some(begun) = prune
+                && !begun.step(interest, remote, interest.account_count(), SWEEP_PLACES, &stays)
+            {
+                *prune = None;
+            }
+        }
     }
 
     /// The cluster, for the worker that owns its routes.
@@ -411,7 +451,12 @@ impl Broker {
     /// fit before.
     pub(super) fn has_route_chores(&self) -> bool {
         let Some(membership) = &self.membership else { return false };
-        !membership.sweeps.is_empty() || !self.local.routes.ended.is_empty() || self.local.has_untold()
+        let is_pruned =
+            |key: &u32| self.local.clients[*key as usize].neighbour().is_some_and(|peer| peer.prune.is_some());
+        !membership.sweeps.is_empty()
+            || !self.local.routes.ended.is_empty()
+            || self.local.has_untold()
+            || self.local.routes.keys.iter().any(is_pruned)
     }
 
     /// Does some of that.
@@ -424,6 +469,7 @@ impl Broker {
                 membership.sweeps.pop();
             }
         }
+        self.prune_some_interest();
         self.local.tell_untold();
     }
 }

@@ -2,10 +2,11 @@
 
 use super::deliver::Sending;
 use crate::broker::Broker;
+use crate::broker::answers::is_answer;
 use crate::broker::client::Publisher;
 use crate::broker::mail::{Entry, Recipients};
 use crate::broker::publish::{Chosen, share};
-use crate::interest::{AccountId, Shape};
+use crate::interest::{AccountId, Shape, View};
 use crate::wire::Message;
 use crate::wire::route::{self, FORWARDED, write};
 
@@ -13,7 +14,8 @@ impl Broker {
     /// Delivers a message that came on a route.
     #[inline]
     pub(super) fn relay(&mut self, key: u32, got: &route::Message) {
-        let Some(account) = self.account_of_message(key, got.account) else { return };
+        // What other accounts have to do with it is the business of the server of whoever published it.
+        let Some(account) = self.account_of_message(key, got.account).map(|id| View::Alone.of(id)) else { return };
         let client = &mut self.local.clients[key as usize];
         client.traffic.in_messages += 1;
         client.traffic.in_bytes += got.body.len() as u64;
@@ -50,6 +52,9 @@ impl Broker {
         got: &route::Message,
         hint: u32,
     ) -> u32 {
+        if is_answer(message.subject) {
+            self.take_answer(from, account, message);
+        }
         let place = self.cache.place(&self.shared.interest, account, message.subject, hint);
         self.local.charge(self.cache.take_cost());
         match self.cache.matched(place).shape {

@@ -25,7 +25,16 @@ fn order(world: &mut World, peer: usize, order: impl FnOnce(&mut Broker, u32)) {
 fn secure(world: &mut World, peer: usize) {
     order(world, peer, |broker, key| {
         broker.handshake_begun(key);
-        broker.secured(key, Secured { version: "1.3", cipher: "TLS_AES_128_GCM_SHA256", peer: None });
+        broker.secured(
+            key,
+            Secured {
+                version: "1.3",
+                cipher: "TLS_AES_128_GCM_SHA256",
+                peer: None,
+                certificates: Vec::new(),
+                came_first: false,
+            },
+        );
     });
 }
 

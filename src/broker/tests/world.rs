@@ -3,6 +3,7 @@
 
 use crate::broker::auth::Check;
 use crate::broker::mail::Recipients;
+use crate::broker::system::Request;
 use crate::broker::{Action, Broker, Closed, Flushed, Identity, Mail, Reason, Shared};
 use crate::config::Options;
 use crate::interest::GLOBAL_ACCOUNT;
@@ -100,6 +101,8 @@ pub struct World {
     timers: BTreeMap<(usize, u32), u64>,
     /// Passwords that the brokers want checked.
     pub checks: Vec<(usize, Box<Check>)>,
+    /// Documents that they want.
+    pub requests: Vec<(usize, Box<Request>)>,
     /// Connections to other servers that the brokers want, and the ports there.
     pub dials: Vec<(u64, u16)>,
     pub now: u64,
@@ -126,6 +129,7 @@ impl World {
             mailboxes: (0..workers).map(|_| VecDeque::new()).collect(),
             timers: BTreeMap::new(),
             checks: Vec::new(),
+            requests: Vec::new(),
             dials: Vec::new(),
             now: 0,
             turns: Vec::new(),
@@ -361,6 +365,7 @@ impl World {
                 }
                 Action::Drop(key) => self.drop_socket(self.keys[worker][&key]),
                 Action::Check(check) => self.checks.push((worker, check)),
+                Action::Ask(request) => self.requests.push((worker, request)),
                 Action::Dial { dial, port, .. } => self.dials.push((dial, port)),
             }
         }
@@ -497,7 +502,7 @@ fn parcels(mail: &Mail) -> Vec<Parcel> {
         subject: entry.message.subject.to_vec(),
         tail: entry.message.tail.to_vec(),
         group: match entry.to {
-            Recipients::Plain | Recipients::Route(..) => None,
+            Recipients::Plain | Recipients::Route(..) | Recipients::Asker => None,
             Recipients::Member(_, name) | Recipients::Elsewhere(name) => Some(name.to_vec()),
         },
     };

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::authorization::{UserDrafts, read_users, with_default};
-use super::{Block, Key, Report, Takes, permissions};
+use super::exchange::Drafts;
+use super::{Block, Key, Report, Takes, exchange, mappings, permissions};
 use crate::config::authorization::{Account, AccountLimits, GLOBAL, Login, Permissions};
+use crate::config::exchange::Mapping;
 use crate::config::lang::{Data, Entry, Map, Place};
 use crate::config::options::Options;
 use crate::config::value::{Kind, Value};
@@ -18,6 +20,8 @@ pub struct Draft {
     users: UserDrafts,
     default_permissions: Option<Arc<Permissions>>,
     limits: AccountLimits,
+    mappings: Vec<Mapping>,
+    exchange: Drafts,
 }
 
 /// The keys of one account.
@@ -40,17 +44,25 @@ pub const ACCOUNT: Block<Draft> = Block {
             takes: Takes::Data("Map", |draft, entry, report| LIMITS.read(entry, &mut draft.limits, report)),
         },
         Key {
+            names: &["exports"],
+            takes: Takes::Data("Array of maps", |draft, entry, report| draft.exchange.read_exports(entry, report)),
+        },
+        Key {
+            names: &["imports"],
+            takes: Takes::Data("Array of maps", |draft, entry, report| draft.exchange.read_imports(entry, report)),
+        },
+        Key {
+            names: &["mappings", "maps"],
+            takes: Takes::Data("Map", |draft, entry, report| draft.mappings = mappings::read(entry, report)),
+        },
+        Key {
             names: &["jetstream"],
             takes: Takes::Data("Anything", |_, entry, report| {
                 report.warning(&entry.place, "\"jetstream\" is not supported and is ignored");
             }),
         },
     ],
-    unknown: |key| match key.to_string().to_lowercase().trim_matches('"') {
-        "exports" | "imports" => format!("{key} is not supported: messages would not reach other accounts"),
-        "mappings" | "maps" => format!("{key} is not supported: messages would keep their subjects"),
-        _ => format!("unknown field {key}"),
-    },
+    unknown: super::unknown_field,
 };
 
 /// The keys of the limits of an account.
@@ -84,24 +96,26 @@ fn set(limit: &mut Option<usize>, value: Value) -> Result<(), String> {
 
 /// Reads the block into the options: a map of accounts, or an array of names.
 pub fn read(options: &mut Options, entry: &Entry, report: &mut Report) {
-    let mut accounts = Vec::new();
+    let (mut accounts, mut places, mut drafts) = (Vec::new(), Vec::new(), Vec::new());
     match &entry.data {
         Data::Map(map) => {
             let is_variable = |entry: &&Entry| entry.is_used && !matches!(entry.data, Data::Map(_));
             for entry in map.entries().filter(|entry| !is_variable(entry)) {
                 let mut draft = Draft::default();
                 ACCOUNT.read(entry, &mut draft, report);
-                let Draft { users, default_permissions, limits } = draft;
+                let Draft { users, default_permissions, limits, mappings, exchange } = draft;
                 let users = with_default(users, default_permissions.as_ref());
-                accounts.push((Account { name: entry.key.clone(), users, limits }, &entry.place));
+                accounts.push(Account { name: entry.key.clone(), users, limits, mappings, ..Account::default() });
+                places.push(&entry.place);
+                drafts.push(exchange);
             }
         }
         Data::List(items) => {
             for item in items {
                 match &item.data {
                     Data::Text(name) => {
-                        let account = Account { name: name.clone(), ..Account::default() };
-                        accounts.push((account, &item.place));
+                        accounts.push(Account { name: name.clone(), ..Account::default() });
+                        places.push(&item.place);
                     }
                     other => {
                         report.error(&item.place, format!("expected the name of an account, got {}", other.kind()))
@@ -111,13 +125,14 @@ pub fn read(options: &mut Options, entry: &Entry, report: &mut Report) {
         }
         other => report.error(&entry.place, format!("expected a map or an array, got {}", other.kind())),
     }
-    check_names(&accounts, report);
-    options.authorization.accounts = accounts.into_iter().map(|(account, _)| account).collect();
+    check_names(&accounts, &places, report);
+    exchange::finish(&mut accounts, drafts, report);
+    options.authorization.accounts = accounts;
 }
 
-fn check_names(accounts: &[(Account, &Place)], report: &mut Report) {
+fn check_names(accounts: &[Account], places: &[&Place], report: &mut Report) {
     let mut names = HashSet::new();
-    for (Account { name, .. }, place) in accounts {
+    for (Account { name, .. }, place) in accounts.iter().zip(places) {
         if name == GLOBAL {
             report.error(place, format!("{} is a Reserved Account", Quoted(name.as_bytes())));
         } else if name.is_empty() || name.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {

@@ -131,9 +131,10 @@ pub fn read(options: &mut Options, entry: &Entry, report: &mut Report) {
         authorization.users = Some(Arc::new(with_default(users, draft.default_permissions.as_ref())));
     }
     // What other keys say.
-    authorization.no_auth_user = options.authorization.no_auth_user.take();
-    authorization.accounts = std::mem::take(&mut options.authorization.accounts);
-    options.authorization = authorization;
+    let Authorization { no_auth_user, accounts, mappings, system_account, no_system_account, .. } =
+        std::mem::take(&mut options.authorization);
+    options.authorization =
+        Authorization { no_auth_user, accounts, mappings, system_account, no_system_account, ..authorization };
 }
 
 /// Users before they have got the permissions of those that have none of their own, with their places.

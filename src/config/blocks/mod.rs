@@ -11,6 +11,8 @@
 mod accounts;
 mod authorization;
 mod cluster;
+mod exchange;
+mod mappings;
 mod permissions;
 mod tls;
 
@@ -26,6 +28,7 @@ pub const TOP: Block<Options> = Block {
     keys: &[
         Key { names: &["authorization"], takes: Takes::Data("Map", authorization::read) },
         Key { names: &["accounts"], takes: Takes::Data("Map or array of strings", accounts::read) },
+        Key { names: &["mappings", "maps"], takes: Takes::Data("Map", mappings::read_global) },
         Key { names: &["tls"], takes: Takes::Data("Map", tls::read) },
         Key { names: &["cluster"], takes: Takes::Data("Map", cluster::read) },
     ],
@@ -45,6 +48,10 @@ pub const DESCRIBED: &[Section] = &[
     Section { title: "Keys of cluster", keys: || cluster::CLUSTER.described() },
     Section { title: "Keys of authorization of a cluster", keys: || cluster::AUTHORIZATION.described() },
     Section { title: "Keys of an account", keys: || accounts::ACCOUNT.described() },
+    Section { title: "Keys of an export", keys: || exchange::EXPORT.described() },
+    Section { title: "Keys of an import", keys: || exchange::IMPORT.described() },
+    Section { title: "Keys of stream and service in an import", keys: || exchange::SOURCE.described() },
+    Section { title: "Keys of a destination in mappings", keys: || mappings::DESTINATION.described() },
     Section { title: "Keys of limits", keys: || accounts::LIMITS.described() },
     Section { title: "Keys of a user", keys: || authorization::USER.described() },
     Section { title: "Keys of permissions", keys: || permissions::PERMISSIONS.described() },
@@ -169,5 +176,7 @@ pub fn unknown_field(key: Quoted) -> String {
 
 #[cfg(test)]
 mod auth_tests;
+#[cfg(test)]
+mod exchange_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! `/accountz` and `/accstatz`: accounts.
 
 use super::subsz::Stats;
+use super::system::json;
 use super::{Answer, Context, pretty};
-use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::interest::AccountId;
 use crate::monitor::query::Query;
 use serde::Serialize;
 
@@ -10,6 +11,8 @@ use serde::Serialize;
 struct Accountz {
     server_id: String,
     now: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accounts: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +41,7 @@ struct Accstatz {
 }
 
 #[derive(Debug, Serialize)]
-struct Account {
+pub(super) struct Account {
     acc: String,
     name: String,
     conns: usize,
@@ -79,7 +82,9 @@ impl Context {
                 account_detail = Some(self.account_detail(account));
             }
         }
-        Ok(pretty(&Accountz { server_id: self.server_id(), now: self.timestamp(), accounts, account_detail }))
+        let system_account = self.subject.options.authorization.system().map(str::to_owned);
+        let (server_id, now) = (self.server_id(), self.timestamp());
+        Ok(pretty(&Accountz { server_id, now, system_account, accounts, account_detail }))
     }
 
     fn account_detail(&mut self, account: AccountId) -> Detail {
@@ -102,12 +107,36 @@ impl Context {
 
     pub(super) fn accstatz(&mut self, query: &Query) -> Answer {
         let unused = query.switch("unused")?;
+        let account_statz = self.account_figures(|_| true, unused);
+        Ok(pretty(&Accstatz { server_id: self.server_id(), now: self.timestamp(), account_statz }))
+    }
+
+    /// One account.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn account_info(&mut self, name: &str) -> Result<Vec<u8>, String> {
+        let account = self.account_by_name(name).ok_or_else(|| format!("Account {name} does not exist"))?;
+        Ok(json(&self.account_detail(account)))
+    }
+
+    /// The figures of these accounts, or of all; with `unused` of those without clients too.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn account_statz(&mut self, accounts: Option<&[String]>, unused: bool) -> Result<Vec<u8>, String> {
+        let is_wanted = |name: &str| accounts.is_none_or(|accounts| accounts.iter().any(|wanted| wanted == name));
+        let account_statz = self.account_figures(is_wanted, unused);
+        Ok(json(&Accstatz { server_id: self.server_id(), now: self.timestamp(), account_statz }))
+    }
+
+    /// The figures of some accounts.
+    pub(super) fn account_figures(&mut self, is_wanted: impl Fn(&str) -> bool, unused: bool) -> Vec<Account> {
         let sums = self.sums();
         let interest = &self.subject.shared.interest;
-        let shown = interest.accounts().filter_map(|(id, account)| {
+        let shown = interest.accounts().filter(|(_, account)| is_wanted(&account.name)).filter_map(|(id, account)| {
             let (conns, traffic) = (sums.connections_of(id as usize), sums.traffic_of(id as usize));
-            // The workers do not count these by account.
-            let slow_consumers = if id == GLOBAL_ACCOUNT { sums.counts.slow_consumers } else { 0 };
+            let slow_consumers = sums.counts.slow_clients.get(id as usize).copied().unwrap_or_default();
             (unused || conns > 0).then(|| Account {
                 acc: account.name.to_string(),
                 name: account.name.to_string(),
@@ -120,7 +149,6 @@ impl Context {
                 slow_consumers,
             })
         });
-        let account_statz = shown.collect();
-        Ok(pretty(&Accstatz { server_id: self.server_id(), now: self.timestamp(), account_statz }))
+        shown.collect()
     }
 }

@@ -4,9 +4,9 @@
 //! on the page that was asked for the workers are asked again what else is known of them.
 
 use super::{Answer, Context, is_zero, pretty};
-use crate::broker::Label;
 use crate::broker::auth::Name;
 use crate::broker::report::{Piece, Question, Row, SubRow, SubRows};
+use crate::broker::{Label, ShownCertificate};
 use crate::interest::{AccountId, GLOBAL_ACCOUNT};
 use crate::monitor::format::{go_micros, uptime};
 use crate::monitor::query::Query;
@@ -191,6 +191,7 @@ fn sort(entries: &mut [Entry], by: Sort, now_us: u64) {
 #[derive(Debug, Default)]
 struct Detail {
     label: Option<Box<Label>>,
+    certificates: Vec<ShownCertificate>,
     subs: Vec<SubRows>,
 }
 
@@ -258,6 +259,8 @@ struct Connection<'a> {
     tls_version: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_cipher_suite: Option<&'static str>,
+    #[serde(skip_serializing_if = "is_zero")]
+    tls_first: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorized_user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -266,8 +269,26 @@ struct Connection<'a> {
     subscriptions_list: Option<&'a [SubRows]>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "subscriptions")]
     subscriptions_list_detail: Option<&'a [SubRows]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tls_peer_certs: Vec<Certificate<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name_tag: Option<&'a str>,
+}
+
+/// Numbers of many digits in hexadecimal.
+#[derive(Debug, Serialize)]
+struct Certificate<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    subject: &'a str,
+    spki_sha256: String,
+    cert_sha256: String,
+}
+
+impl<'a> Certificate<'a> {
+    fn new(shown: &'a ShownCertificate) -> Self {
+        let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { subject: &shown.subject, spki_sha256: hex(&shown.key_digest), cert_sha256: hex(&shown.digest) }
+    }
 }
 
 fn all<'a>(subs: &Option<&'a [SubRows]>) -> impl Iterator<Item = SubRow<'a>> {
@@ -423,7 +444,8 @@ impl Context {
                     None
                 }
                 End::Closed { record, .. } => {
-                    Some(Detail { label: records[record].label.clone(), subs: vec![records[record].subs.clone()] })
+                    let subs = vec![records[record].subs.clone()];
+                    Some(Detail { label: records[record].label.clone(), subs, ..Detail::default() })
                 }
             };
             shown.push((entry, detail));
@@ -443,6 +465,7 @@ impl Context {
                     let Some(&at) = places[worker].peek() else { return };
                     let detail = shown[at].1.get_or_insert_default();
                     detail.label = piece.label.or(detail.label.take());
+                    detail.certificates.extend(piece.certificates);
                     detail.subs.extend(Some(piece.subs).filter(|subs| !subs.is_empty()));
                 }
             },
@@ -460,6 +483,7 @@ impl Page<'_> {
         let account = context.account_name(row.account);
         // As the official server has it.
         let is_bare = row.account == GLOBAL_ACCOUNT && entry.stop_us().is_some();
+        let certificates = if wanted.auth { &*detail.certificates } else { &[] };
         let subs = |kind| {
             let is_shown = wanted.subs == kind && detail.subs.iter().any(|subs| !subs.is_empty());
             is_shown.then_some(&*detail.subs)
@@ -489,10 +513,12 @@ impl Page<'_> {
             version: label.map_or("", |label| &label.version),
             tls_version: row.tls.map(|(version, _)| version),
             tls_cipher_suite: row.tls.map(|(_, cipher)| cipher),
+            tls_first: row.tls_first,
             authorized_user: user_name(row).filter(|_| wanted.auth),
             account: (wanted.auth && row.account != GLOBAL_ACCOUNT).then_some(account),
             subscriptions_list: subs(Subs::Subjects),
             subscriptions_list_detail: subs(Subs::Detail),
+            tls_peer_certs: certificates.iter().map(Certificate::new).collect(),
             name_tag: (wanted.auth && !is_bare).then_some(account),
         }
     }

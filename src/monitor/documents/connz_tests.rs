@@ -18,6 +18,7 @@ fn entry(cid: u64) -> Entry {
         account: GLOBAL_ACCOUNT,
         user: None,
         tls: None,
+        tls_first: false,
     };
     Entry { row, end: End::Open(0) }
 }

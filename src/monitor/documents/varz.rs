@@ -87,6 +87,8 @@ struct Varz<'a> {
     tags: &'a [String],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     metadata: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_account: Option<&'a str>,
     slow_consumer_stats: Kinds,
     stale_connection_stats: Kinds,
 }
@@ -229,7 +231,7 @@ impl Context {
             out_bytes: traffic.out_bytes + through.out_bytes,
             out_client_msgs: traffic.out_messages,
             out_client_bytes: traffic.out_bytes,
-            slow_consumers: counts.slow_consumers,
+            slow_consumers: counts.slow_consumers(),
             stale_connections: counts.stale_connections,
             stalled_clients: counts.stalls,
             subscriptions,
@@ -238,7 +240,12 @@ impl Context {
             config_digest: "",
             tags: &options.server_tags,
             metadata: options.server_metadata.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect(),
-            slow_consumer_stats: Kinds { clients: counts.slow_consumers, ..Kinds::default() },
+            system_account: options.authorization.system(),
+            slow_consumer_stats: Kinds {
+                clients: counts.slow_clients.iter().sum(),
+                routes: counts.slow_routes,
+                ..Kinds::default()
+            },
             stale_connection_stats: Kinds { clients: counts.stale_connections, ..Kinds::default() },
         }))
     }

@@ -63,7 +63,7 @@ impl Connector {
     pub(super) fn engine(&self, host: &str) -> Result<Engine, Failure> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::Host)?;
         let engine = UnbufferedClientConnection::new(Arc::clone(&self.config), name)?;
-        Ok(Engine::Client(Box::new(engine)))
+        Ok(Engine::Client(engine))
     }
 
     /// The keys that peers may have.

@@ -9,8 +9,8 @@ use rustls::{CertificateError, CommonState, Error};
 pub enum Engine {
     /// The peer dialled.
     Server(UnbufferedServerConnection),
-    /// We dialled. Few connections are of this kind, so it makes the others no larger.
-    Client(Box<UnbufferedClientConnection>),
+    /// We dialled.
+    Client(UnbufferedClientConnection),
 }
 
 impl Engine {

@@ -30,7 +30,7 @@ pub fn work(
 ) -> Worked {
     match engine {
         Engine::Server(engine) => drive(&mut **engine, incoming, out, take, traffic),
-        Engine::Client(engine) => drive(&mut ***engine, incoming, out, take, traffic),
+        Engine::Client(engine) => drive(&mut **engine, incoming, out, take, traffic),
     }
 }
 

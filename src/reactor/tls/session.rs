@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::pins::Pins;
 use super::records::{self, Worked};
 use super::suites;
-use crate::broker::Secured;
+use crate::broker::{Secured, ShownCertificate};
 use crate::reactor::socket::Step;
 use crate::reactor::stream::Stream;
 use crate::wire::certificate::{self, PeerCertificate};
@@ -28,6 +28,9 @@ const WAITING_MAX: usize = 2 * SEALED_BYTES;
 
 /// Memory of a session beside its records: about what keys and state take.
 const STATE_BYTES: usize = 4096;
+
+/// Certificates of a client that are remembered for monitoring.
+const SHOWN_MAX: usize = 4;
 
 /// The TLS side of one connection.
 #[derive(Debug)]
@@ -390,7 +393,20 @@ fn secured(engine: &Engine, pins: &Pins) -> Result<Secured, Failure> {
     };
     let certificate = first.and_then(|first| certificate::read(first));
     pins.check(certificate.map(|certificate| certificate.public_key))?;
-    Ok(Secured { version, cipher, peer: peer.map(Box::new) })
+    let chain = engine.peer_certificates().unwrap_or_default();
+    let certificates = chain.iter().take(SHOWN_MAX).filter_map(|certificate| shown(certificate)).collect();
+    Ok(Secured { version, cipher, peer: peer.map(Box::new), certificates, came_first: false })
+}
+
+/// What monitoring shows of a certificate; none if it is not built like one.
+fn shown(whole: &[u8]) -> Option<ShownCertificate> {
+    let subject = PeerCertificate::read(whole)?.subject.go_text();
+    let digest = |bytes: &[u8]| suites::sha256(bytes).try_into().ok();
+    Some(ShownCertificate {
+        subject,
+        key_digest: digest(certificate::read(whole)?.public_key)?,
+        digest: digest(whole)?,
+    })
 }
 
 /// Where plain bytes go.

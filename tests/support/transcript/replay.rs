@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::peer::{Manners, Mismatch, Peer};
+use super::peer::{Manners, Mismatch, Peer, Role};
 use super::plan::{Mode, Task, plan};
 use super::script::{Act, Case, Document, Script, Step};
 use crate::support::settings::Value;
@@ -17,6 +17,8 @@ const MAX_PAYLOAD_DEFAULT: usize = 1 << 20;
 pub struct Stage {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where other servers of its cluster come in, if it has one.
+    pub routes: Option<SocketAddr>,
     /// How many other connections are asked for a PONG between two pieces of a write, to make sure that the server
     /// read the first piece on its own. One for each worker.
     pub probes: usize,
@@ -58,9 +60,15 @@ pub fn replay(script: &Script, case: &Case, mode: Mode, stage: Stage) -> Result<
         may_ask: !script.settings.lines().is_empty(),
         // Bytes that arrive long after the server gave up may be answered with a reset.
         reset_allowed: stage.resets || pieces,
+        is_clustered: stage.routes.is_some(),
     };
-    let mut game =
-        Game { stage, manners, peers: case.connections.iter().map(|_| Seat::Empty).collect(), probes: Vec::new() };
+    let mut game = Game {
+        stage,
+        manners,
+        roles: case.connections.iter().map(|name| role(name)).collect(),
+        peers: case.connections.iter().map(|_| Seat::Empty).collect(),
+        probes: Vec::new(),
+    };
     let failure = |(line, connection, mismatch): (usize, usize, Mismatch)| {
         Box::new(Failure {
             file: script.name.clone(),
@@ -86,6 +94,11 @@ pub fn replay(script: &Script, case: &Case, mode: Mode, stage: Stage) -> Result<
     game.finish().map_err(|(connection, mismatch)| failure((last_line, connection, mismatch)))
 }
 
+/// What a connection with this name is.
+fn role(name: &str) -> Role {
+    if name.starts_with("Route") { Role::Route } else { Role::Client }
+}
+
 /// A connection's state as far as the transcript has told.
 enum Seat {
     Empty,
@@ -97,6 +110,7 @@ enum Seat {
 struct Game {
     stage: Stage,
     manners: Manners,
+    roles: Vec<Role>,
     peers: Vec<Seat>,
     probes: Vec<Peer>,
 }
@@ -106,7 +120,7 @@ impl Game {
     fn open_probes(&mut self, first: Option<&[u8]>) -> Result<(), Mismatch> {
         for _ in 0..self.stage.probes {
             let manners = Manners { pings_stated: false, ..self.manners };
-            let mut probe = Peer::open(self.stage.address, manners, &Document::default())?;
+            let mut probe = Peer::open(self.stage.address, Role::Client, manners, &Document::default())?;
             if let Some(first) = first {
                 probe.write(first);
             }
@@ -131,7 +145,12 @@ impl Game {
         if !matches!(self.peers[connection], Seat::Empty) {
             return Err(misuse("`opens` as the first step of a connection"));
         }
-        let peer = Peer::open(self.stage.address, self.manners, conditions)?;
+        let role = self.roles[connection];
+        let address = match role {
+            Role::Client => self.stage.address,
+            Role::Route => self.stage.routes.ok_or_else(|| misuse("a cluster"))?,
+        };
+        let peer = Peer::open(address, role, self.manners, conditions)?;
         self.peers[connection] = Seat::Open(Box::new(peer));
         Ok(())
     }
