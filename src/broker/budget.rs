@@ -31,8 +31,9 @@ const INTEREST_BYTES: usize = 100;
 /// What a granted reply costs.
 const GRANT_BYTES: usize = 100;
 
-/// Waiting output and unfinished input below which a connection is not closed for having most of it.
-const OFFENCE_MIN: usize = 64 * 1024;
+/// Waiting output and unfinished input below which a connection is not closed for having most of it: more than what one read
+/// may leave of a publisher that is held back.
+const OFFENCE_MIN: usize = 256 * 1024;
 
 /// Added to those figures, so that they count for more than what connections cost in all.
 const OFFENCE: usize = usize::MAX / 2;
@@ -75,8 +76,8 @@ impl Client {
 
     /// Memory of input that is not worked on.
     fn input_bytes(&self) -> usize {
-        let backlog = |backlog: &Box<Backlog>| size_of::<Backlog>() + backlog.bytes.capacity();
-        self.partial.buffer.capacity() + self.backlog.as_ref().map_or(0, backlog)
+        let backlog = |backlog: &Backlog| size_of::<Backlog>() + backlog.bytes.capacity();
+        self.partial.buffer.capacity() + self.backlog.as_deref().map_or(0, backlog)
     }
 
     /// How much speaks for closing it when there is too little memory.
