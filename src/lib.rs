@@ -5,6 +5,7 @@
 //! ```text
 //!  main ── signals, start, stop                    log ── writes lines, so that nobody else waits for a disk
 //!                                                  helper ── checks passwords behind bcrypt, when there are any
+//!                                                  requests ── answers what clients ask about the server, if any does
 //!                                                  resolver ── asks name servers, when routes have names
 //!
 //!  worker 0 ─ poll ─ sockets ─ broker ─┐           each worker: its own poll, connections, block pool, timers and
@@ -51,6 +52,14 @@
 //! allowed publish costs one comparison. Deliveries to a connection that may not get everything, or that is granted
 //! replies, take the way of those that need a second look ([`broker::auth`]).
 //!
+//! **Accounts.** Mappings and imports are resolved when a result of the match cache is filled ([`interest::links`]): a subject
+//! that is nobody else's business has a result as ever, and another one a result that says which subscriptions of which accounts
+//! get the message, under which subject, and which services are asked. A request to another account gets a reply subject that
+//! names the worker which knows who asked; so an answer, on whatever worker it is published, needs no table that all share.
+//!
+//! **Asking the server.** Subjects below `$SYS.REQ.` are marked in the same way. What takes a document is handed to a thread
+//! that asks the workers like monitoring does; it begins with the first such request ([`broker::system`]).
+//!
 //! **TLS.** What is said above is of plain bytes; a socket of the [`reactor`] may have TLS below them. Records are opened and
 //! sealed in buffers that the worker's connections share, so an idle one has none of its own. Bytes count as written when the
 //! socket has taken their records: a reader's progress and limits are the same with TLS as without. Handshakes have a queue of
@@ -88,6 +97,7 @@
 //! | monitoring | 64 connections with 8 KiB of input at most, 16 MiB of answers and one answer more |
 //! | mailbox | 4 MiB and one read of each other worker |
 //! | connection whose client has to say who it is | about 100 more |
+//! | request to another account | about 200 while it waits for its answer, at most 65,536 for a worker |
 //! | granted replies | up to 65,536 for a connection, about 100 bytes each |
 //!
 //! All of it together has a budget, `max_memory` ([`memory::Budget`]). Each worker counts where memory is taken from the
@@ -106,7 +116,8 @@
 //! - [`broker`]: sessions of clients and routes, what comes before a connection is secured, who clients are and what they may
 //!   do, publish, delivery, limits, closing
 //! - [`cluster`]: who the peers of a cluster are: handshake, duplicates, gossip, what is dialled when
-//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache; interest of routes, and what is announced
+//! - [`interest`]: accounts, index of subscriptions, queue groups, match cache, mappings and imports; interest of routes, and
+//!   what is announced
 //! - [`config`]: command line, configuration file with its blocks, and the options table
 //! - [`wire`]: operations of clients and routes, INFO and CONNECT, subjects, error texts, names in certificates
 //! - [`memory`]: block pool, chains, spare buffers, the byte budget

@@ -154,8 +154,8 @@ mod tests {
     fn every_floor_has_its_bars() {
         let comparison = samples::comparison();
         let svg = speed(&comparison);
-        assert_eq!(svg.matches("(6.0x)").count(), 20);
-        assert_eq!(svg.matches("(1.0x)").count(), 20);
+        assert_eq!(svg.matches("(6.0x)").count(), 22);
+        assert_eq!(svg.matches("(1.0x)").count(), 22);
         assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>") && !svg.contains("NaN"));
         assert!(memory(&comparison).contains("3.0 MiB"));
     }

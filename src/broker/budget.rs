@@ -17,10 +17,10 @@ use super::{Broker, TURN_OUTPUT_MAX};
 use crate::memory::{BLOCK_BYTES, Pressure};
 
 /// What a subscription costs beside its own record: its place in the index, and in two tables.
-const SUB_BESIDE_BYTES: usize = 72;
+const SUB_BESIDE_BYTES: usize = 80;
 
 /// The same with the record, for saying which connection costs most.
-const SUB_BYTES: usize = 136;
+const SUB_BYTES: usize = 144;
 
 /// What a connection costs beside its own record: its socket, timer and places in lists, and the allocator's share.
 const CLIENT_BESIDE_BYTES: usize = 160;
@@ -37,8 +37,9 @@ const OFFENCE_MIN: usize = 64 * 1024;
 /// Added to those figures, so that they count for more than what connections cost in all.
 const OFFENCE: usize = usize::MAX / 2;
 
-/// How long the other workers have to say what their largest connections are, in milliseconds.
-const LOOK_MS: u64 = 2;
+/// How long the other workers have to say what their largest connections are, in milliseconds. They do at the end of their
+/// turn, and nothing is read meanwhile; one that is stuck is not waited for any longer.
+const LOOK_MS: u64 = 100;
 
 /// Parts of leaving subscriptions removed in one go where memory is short: some ten milliseconds.
 const PARTS_LEAVING: usize = 8;
@@ -105,6 +106,18 @@ impl Local {
         self.charge(now.saturating_sub(before));
     }
 
+    /// Counts again what a connection costs if it holds input that is not worked on, or did at the last count.
+    #[inline]
+    pub(super) fn recount_input(&mut self, key: u32) {
+        let client = &self.clients[key as usize];
+        // What a route's peer wants is part of its input.
+        let holds_input = client.partial.buffer.capacity() > 0 || client.backlog.is_some() || client.is_route();
+        if holds_input || client.held_input {
+            self.clients[key as usize].held_input = holds_input;
+            self.recount(key);
+        }
+    }
+
     /// A connection is forgotten.
     pub(super) fn uncount(&mut self, client: &Client) {
         self.holdings.clients = self.holdings.clients.saturating_sub(client.held as usize);
@@ -159,9 +172,8 @@ impl Broker {
         if pressure == Pressure::Over {
             return self.make_room(beside) || has_left || is_new;
         }
-        if self.local.holdings.asked_at.take().is_some() {
-            self.shared.budget.report_largest(self.local.worker, 0);
-        }
+        self.local.holdings.asked_at = None;
+        self.shared.budget.report_largest(self.local.worker, 0);
         is_new || (has_left && self.shared.budget.used() > self.shared.budget.most() / 2)
     }
 
@@ -174,6 +186,16 @@ impl Broker {
     /// Bytes of subscriptions that are being removed.
     fn leaving_bytes(&self) -> usize {
         self.local.leaving.iter().map(|leaving| leaving.count() * SUB_BYTES).sum()
+    }
+
+    /// True while there is little memory left: then the owner says from time to time how much the system sees in use.
+    pub fn is_memory_short(&self) -> bool {
+        self.shared.budget.is_short()
+    }
+
+    /// So many bytes of the process are in memory.
+    pub fn note_resident(&self, bytes: usize) {
+        self.shared.budget.note_resident(bytes);
     }
 
     fn report_memory(&self, beside: usize) -> Pressure {
@@ -223,21 +245,24 @@ impl Broker {
             return false;
         };
         budget.report_largest(self.local.worker, largest);
-        if self.local.workers() != 1 {
+        if self.local.workers() > 1 {
             let now = self.local.now;
             let Some(asked_at) = self.local.holdings.asked_at else {
                 self.local.holdings.asked_at = Some(now);
+                budget.ask_others(self.local.worker);
                 self.local.tell_others(|| Mail::Look);
                 return false;
             };
-            if now < asked_at + LOOK_MS {
+            if budget.largest_elsewhere(self.local.worker).is_none() && now < asked_at + LOOK_MS {
                 return false;
             }
         }
         self.local.holdings.asked_at = None;
-        let elsewhere = budget.largest_elsewhere(self.local.worker);
+        let elsewhere = budget.largest_elsewhere(self.local.worker).unwrap_or_default();
         let mut closed = false;
         for (offence, key) in holders.into_iter().take(PART) {
+            // Where nobody is closed it stays known, for the others to compare with.
+            self.shared.budget.report_largest(self.local.worker, offence);
             if offence < elsewhere || self.report_memory(beside) != Pressure::Over {
                 break;
             }
@@ -245,7 +270,6 @@ impl Broker {
             self.local.trim();
             closed = true;
         }
-        self.shared.budget.report_largest(self.local.worker, 0);
         closed
     }
 
@@ -259,8 +283,8 @@ impl Broker {
         self.local.close(key, Reason::MaximumMemoryExceeded, None);
     }
 
-    /// True while it is waited for what other workers say.
-    pub(super) fn waits_for_others(&self) -> bool {
+    /// True while it is waited for what other workers say: nothing should be read before that.
+    pub fn waits_for_others(&self) -> bool {
         self.local.holdings.asked_at.is_some()
     }
 }

@@ -222,6 +222,8 @@ pub struct Client {
     pub stalls: u32,
     /// Bytes counted for it, but for its output and subscriptions.
     pub held: u32,
+    /// Input that was not worked on is part of that.
+    pub held_input: bool,
     /// Of those the ones that its socket holds.
     pub beside: u32,
     /// The last fan-out it was found in.
@@ -286,6 +288,7 @@ impl Client {
             round_trip_us: 0,
             stalls: 0,
             held: 0,
+            held_input: false,
             beside: 0,
             fan_out_mark: 0,
             pings_out: 0,

@@ -17,8 +17,10 @@ pub struct Cut {
 /// The counts of one worker since the start.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
-    /// Connections closed because they did not read.
-    pub slow_consumers: u64,
+    /// Clients that did not read, by account.
+    pub slow_clients: Vec<u64>,
+    /// Routes that did not.
+    pub slow_routes: u64,
     /// Connections closed because they did not answer PINGs.
     pub stale_connections: u64,
     /// Times that a receiver held a publisher of this worker back.
@@ -45,6 +47,20 @@ impl Counts {
         self.cuts.entry(reason.text()).or_default().connections += 1;
     }
 
+    /// A connection does not read.
+    pub(super) fn slow(&mut self, client: &Client) {
+        if client.is_route() {
+            self.slow_routes += 1;
+        } else {
+            *place_of(&mut self.slow_clients, client.account as usize) += 1;
+        }
+    }
+
+    /// Connections that did not read.
+    pub fn slow_consumers(&self) -> u64 {
+        self.slow_clients.iter().sum::<u64>() + self.slow_routes
+    }
+
     /// What waits for a connection is about to be thrown away.
     pub(super) fn discard(&mut self, client: &Client) {
         let bytes = client.out.bytes() as u64;
@@ -61,14 +77,14 @@ impl Counts {
             self.route_traffic += client.traffic;
             return;
         }
-        *traffic_of(&mut self.gone, client.account as usize) += client.traffic;
+        *place_of(&mut self.gone, client.account as usize) += client.traffic;
     }
 }
 
 /// The place of an account, which is made if it is not there.
-pub(super) fn traffic_of(accounts: &mut Vec<Traffic>, account: usize) -> &mut Traffic {
+pub fn place_of<T: Clone + Default>(accounts: &mut Vec<T>, account: usize) -> &mut T {
     if accounts.len() <= account {
-        accounts.resize(account + 1, Traffic::default());
+        accounts.resize(account + 1, T::default());
     }
     &mut accounts[account]
 }

@@ -343,7 +343,7 @@ impl Local {
 
     /// Sends a letter to every other worker.
     pub(super) fn tell_others(&mut self, mail: fn() -> Mail) {
-        let others = (0..self.batches.len()).map(|worker| worker as u8).filter(|worker| *worker != self.worker);
+        let others = (0..self.workers()).filter(|worker| *worker != self.worker);
         self.mail.extend(others.map(|worker| (worker, mail())));
     }
 
@@ -476,7 +476,7 @@ impl Local {
             self.shared
                 .log
                 .info(format_args!("{client} - Slow Consumer Detected: MaxPending of {pending_max} Exceeded"));
-            self.counts.slow_consumers += 1;
+            self.counts.slow(&self.clients[key as usize]);
             self.close(key, Reason::SlowConsumerPendingBytes, None);
         }
     }

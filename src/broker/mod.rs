@@ -38,7 +38,7 @@ mod tests;
 
 pub use client::{Client, Label, NEVER, Publisher, State, Traffic};
 pub use closed::{Closed, Record, Records};
-pub use counts::{Counts, Cut};
+pub use counts::{Counts, Cut, place_of};
 pub use deliver::Local;
 pub use mail::Mail;
 pub use reason::Reason;

@@ -193,18 +193,16 @@ impl super::Local {
                 self.forward(worker, &entry);
                 delivered = true;
             }
-            let mut picks = std::mem::take(&mut self.picks);
             for (at, group) in matched.groups().enumerate() {
                 match self.choose(random, &group, &entry, true) {
                     Chosen::Nobody => {}
                     Chosen::Taken => delivered = true,
-                    Chosen::Route(route) => picks.push((route, at)),
+                    Chosen::Route(route) => self.picks.push((route, at)),
                 }
             }
-            delivered |=
-                self.publish_to_routes(matched, &mut picks, &Sending { from, account, message, shared: entry.shared });
-            picks.clear();
-            self.picks = picks;
+            if !matched.routes().is_empty() || !self.picks.is_empty() {
+                delivered |= self.publish_to_routes(matched, &Sending { from, account, message, shared: entry.shared });
+            }
         }
         delivered
     }
@@ -212,6 +210,7 @@ impl super::Local {
     /// Gives a message to one member of a queue group: from a random one on, the first that takes it. The member may be
     /// another worker's if it may be `anywhere`. If it is another server's, nothing is done but to say so; the messages of
     /// other servers are not for those.
+    #[inline]
     pub(super) fn choose(
         &mut self,
         random: &mut super::Random,
@@ -219,60 +218,74 @@ impl super::Local {
         entry: &Entry,
         anywhere: bool,
     ) -> Chosen {
-        if group.has_routes && !entry.publisher.is_client() {
-            // One after a route would be chosen in its place, too, and so more often than others.
-            let ours = group.members.iter().copied().filter(|member| !member.is_route());
-            let count = ours.clone().count();
-            if count == 0 {
-                return Chosen::Nobody;
-            }
-            let start = random.below(count);
-            return self.choose_from(ours.clone().skip(start).chain(ours.take(start)), group.name, entry, anywhere);
-        }
         if group.has_routes {
-            let point = random.below(group.weight as usize) as u32;
-            return self.choose_from(group.from(point), group.name, entry, anywhere);
+            return self.choose_among_servers(random, group, entry, anywhere);
         }
-        let (before, behind) = group.members.split_at(random.below(group.members.len()));
-        self.choose_from(behind.iter().chain(before).copied(), group.name, entry, anywhere)
-    }
-
-    #[inline]
-    fn choose_from(
-        &mut self,
-        order: impl Iterator<Item = Target>,
-        name: &[u8],
-        entry: &Entry,
-        anywhere: bool,
-    ) -> Chosen {
-        for target in order {
-            if target.is_route() {
-                if entry.publisher.is_client() {
-                    return Chosen::Route(target.only_route());
-                }
-            } else if target.worker() != self.worker {
-                if anywhere {
-                    self.forward(target.worker(), &Entry { to: Recipients::Member(target, name), ..*entry });
-                    return Chosen::Taken;
-                }
-            } else if self.deliver(target, entry.publisher, &entry.message, entry.shared) {
+        let count = group.members.len();
+        let start = random.below(count);
+        for at in (start..count).chain(0..start) {
+            if self.offer(group.members[at], group.name, entry, anywhere) {
                 return Chosen::Taken;
-            } else {
-                self.charge(REFUSAL_BYTES);
             }
         }
         Chosen::Nobody
     }
 
+    #[inline(never)]
+    fn choose_among_servers(
+        &mut self,
+        random: &mut super::Random,
+        group: &Group,
+        entry: &Entry,
+        anywhere: bool,
+    ) -> Chosen {
+        if !entry.publisher.is_client() {
+            // Routes are not skipped in the order of all: who comes after one would be chosen more often than others.
+            let ours = group.members.iter().copied().filter(|member| !member.is_route());
+            let start = random.below(ours.clone().count().max(1));
+            let mut order = ours.clone().skip(start).chain(ours.take(start));
+            let is_taken = order.any(|target| self.offer(target, group.name, entry, anywhere));
+            return if is_taken { Chosen::Taken } else { Chosen::Nobody };
+        }
+        for target in group.from(random.below(group.weight as usize) as u32) {
+            if target.is_route() {
+                return Chosen::Route(target.only_route());
+            }
+            if self.offer(target, group.name, entry, anywhere) {
+                return Chosen::Taken;
+            }
+        }
+        Chosen::Nobody
+    }
+
+    /// Gives a message to a member of a queue group, or sends it to the worker that has it. False if it does not take it, or
+    /// is another worker's and the message may not go there.
+    #[inline(always)]
+    fn offer(&mut self, target: Target, name: &[u8], entry: &Entry, anywhere: bool) -> bool {
+        if target.worker() != self.worker {
+            if anywhere {
+                self.forward(target.worker(), &Entry { to: Recipients::Member(target, name), ..*entry });
+            }
+            return anywhere;
+        }
+        let is_taken = self.deliver(target, entry.publisher, &entry.message, entry.shared);
+        if !is_taken {
+            self.charge(REFUSAL_BYTES);
+        }
+        is_taken
+    }
+
     /// Sends a message to the routes that want it and to those that were picked for queue groups, once to each.
-    fn publish_to_routes(&mut self, matched: &Matched, picks: &mut [(Target, usize)], sending: &Sending) -> bool {
+    #[inline(never)]
+    fn publish_to_routes(&mut self, matched: &Matched, sending: &Sending) -> bool {
         let mut delivered = false;
-        if picks.is_empty() {
+        if self.picks.is_empty() {
             for &route in matched.routes() {
                 delivered |= self.send_to_route(route, sending, b"");
             }
             return delivered;
         }
+        let mut picks = std::mem::take(&mut self.picks);
         picks.sort_unstable();
         for &route in matched.routes() {
             if picks.binary_search_by_key(&route, |pick| pick.0).is_err() {
@@ -291,6 +304,8 @@ impl super::Local {
             delivered |= self.send_to_route(same[0].0, sending, &names);
         }
         self.names = names;
+        picks.clear();
+        self.picks = picks;
         delivered
     }
 }
@@ -310,7 +325,11 @@ fn sending<'a>(entry: &'a Entry) -> Sending<'a> {
 }
 
 /// The tail as something several receivers can hold together, if that is worth a copy.
+#[inline]
 pub(super) fn share(message: &Message, matched: &Matched) -> Option<Arc<[u8]>> {
+    if message.tail.len() < SHARE_MIN {
+        return None;
+    }
     let has_several = matched.held() > 1 || !matched.remotes().is_empty();
-    (message.tail.len() >= SHARE_MIN && has_several).then(|| Arc::from(message.tail))
+    has_several.then(|| Arc::from(message.tail))
 }

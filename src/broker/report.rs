@@ -6,7 +6,7 @@
 use super::Broker;
 use super::auth::User;
 use super::client::{Client, Label, State, Traffic};
-use super::counts::{Counts, traffic_of};
+use super::counts::{Counts, place_of};
 use super::deliver::Local;
 use super::reason::Reason;
 use super::routes::ClusterReport;
@@ -325,12 +325,9 @@ impl Local {
                 continue;
             }
             let account = client.account as usize;
-            *traffic_of(&mut totals.traffic, account) += client.traffic;
+            *place_of(&mut totals.traffic, account) += client.traffic;
             if client.is_open() {
-                if totals.connections.len() <= account {
-                    totals.connections.resize(account + 1, 0);
-                }
-                totals.connections[account] += 1;
+                *place_of(&mut totals.connections, account) += 1;
             }
         }
         totals

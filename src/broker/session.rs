@@ -55,7 +55,7 @@ impl Broker {
             bytes.extend_from_slice(&input[done..]);
             self.local.clients[key as usize].backlog = Some(Box::new(Backlog { bytes, done: 0 }));
         }
-        self.local.recount(key);
+        self.local.recount_input(key);
     }
 
     /// True if bytes that were read are still to be worked on; nothing more is to be read before that.
@@ -151,7 +151,7 @@ impl Broker {
             };
             hint = self.cache.place(&self.shared.interest, account, message.subject, hint);
             // What clients may do is a matter of the subject that this one is mapped to.
-            if self.cache.matched(hint).shape == Shape::Mapped {
+            if matches!(self.cache.matched(hint).shape, Shape::Mapped) {
                 break;
             }
             if permission_set != 0 && !self.is_permitted(key, message.subject, hint, permission_set) {

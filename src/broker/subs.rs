@@ -5,6 +5,10 @@ use crate::interest::{NodeId, SubjectHash, Target};
 use crate::memory::{Table, Text};
 use slab::Slab;
 
+/// Bytes of a subject that need no memory of their own, and what longer ones cost beside their own bytes.
+const SHORT_BYTES: usize = 22;
+const LONG_BESIDE_BYTES: usize = 40;
+
 /// One subscription.
 #[derive(Debug)]
 pub struct Sub {
@@ -19,7 +23,7 @@ pub struct Sub {
     pub node: NodeId,
     /// Some messages are withheld from it.
     pub is_filtered: bool,
-    /// Bytes of its subject, as far as they can be counted here.
+    /// Memory of its subject, as far as it can be counted here.
     subject_bytes: u16,
     /// The client's name for it: nearly always a short number.
     pub sid: Text<14>,
@@ -58,7 +62,7 @@ pub struct Subs {
     slots: Slab<Sub>,
     next_generation: u32,
     hash: SubjectHash,
-    /// Bytes of all subjects.
+    /// Memory of all subjects.
     subject_bytes: usize,
     /// Slots that were ever used: those behind them cost no memory yet.
     touched: usize,
@@ -125,6 +129,8 @@ impl Subs {
     /// Makes a subscription. `register` puts it into the index.
     pub fn insert(&mut self, new: NewSub, sids: &mut Sids, register: impl FnOnce(Target) -> NodeId) {
         let NewSub { client, sid, queue, subject_bytes, is_filtered } = new;
+        // A short one is in the record of its place.
+        let subject_bytes = if subject_bytes > SHORT_BYTES { subject_bytes + LONG_BESIDE_BYTES } else { 0 };
         let subject_bytes = u16::try_from(subject_bytes).unwrap_or(u16::MAX);
         self.subject_bytes += usize::from(subject_bytes);
         let generation = self.next_generation;

@@ -65,7 +65,7 @@ impl Local {
             bytes.div_ceil(crate::memory::BLOCK_BYTES as u64),
             client.out.bytes(),
         ));
-        self.counts.slow_consumers += 1;
+        self.counts.slow(&self.clients[key as usize]);
         if retries {
             return self.blocked(key);
         }

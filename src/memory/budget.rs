@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// Parts of the budget, of which the last is kept for what connections and subscriptions that are there already need.
 const PARTS: usize = 8;
 
+/// A worker has not said yet what its largest connection holds.
+const UNKNOWN: usize = usize::MAX;
+
 /// How much of the budget is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Pressure {
@@ -26,7 +29,7 @@ pub enum Pressure {
 struct Place {
     /// Bytes it holds.
     held: AtomicUsize,
-    /// Bytes its largest connection holds, while the budget is exceeded.
+    /// Bytes its largest connection holds, while the budget is exceeded; [`UNKNOWN`] when it was asked and has not said.
     largest: AtomicUsize,
 }
 
@@ -37,6 +40,8 @@ pub struct Budget {
     most: AtomicUsize,
     /// Bytes that were in use before there were clients.
     base: AtomicUsize,
+    /// Bytes that are in use beyond what is counted, as far as they are taken into account.
+    beyond: AtomicUsize,
     places: Box<[Place]>,
     /// It is known that there is no room for more.
     is_short: AtomicBool,
@@ -55,6 +60,7 @@ impl Budget {
         Self {
             most: AtomicUsize::new(most),
             base: AtomicUsize::new(0),
+            beyond: AtomicUsize::new(0),
             places: (0..workers).map(|_| Place::default()).collect(),
             is_short: AtomicBool::new(false),
         }
@@ -75,10 +81,22 @@ impl Budget {
         self.most.load(Ordering::Relaxed)
     }
 
-    /// Bytes that are in use, as far as they are counted.
+    /// Bytes that are in use.
     pub fn used(&self) -> usize {
+        self.counted().saturating_add(self.beyond.load(Ordering::Relaxed))
+    }
+
+    fn counted(&self) -> usize {
         let held = |place: &Place| place.held.load(Ordering::Relaxed);
         self.places.iter().map(held).fold(self.base.load(Ordering::Relaxed), usize::saturating_add)
+    }
+
+    /// The system says that so many bytes are in use. What of them is not counted, the allocator keeps, or tables that were
+    /// larger: it counts too, up to a quarter of the budget. More than that nobody should be closed for, because it helps
+    /// little. To be called while memory is short.
+    pub fn note_resident(&self, bytes: usize) {
+        let beyond = bytes.saturating_sub(self.counted()).min(self.most() / 4);
+        self.beyond.store(beyond, Ordering::Relaxed);
     }
 
     /// How much of it is in use.
@@ -98,17 +116,27 @@ impl Budget {
         }
     }
 
-    /// The largest connection of a worker holds so many bytes; 0 when it is not known.
+    /// The largest connection of a worker holds so many bytes; 0 if it has none, or none is looked for.
     pub fn report_largest(&self, worker: u8, bytes: usize) {
         if let Some(place) = self.places.get(usize::from(worker)) {
-            place.largest.store(bytes, Ordering::Relaxed);
+            place.largest.store(bytes.min(UNKNOWN - 1), Ordering::Relaxed);
         }
     }
 
-    /// What the largest connection of all other workers holds.
-    pub fn largest_elsewhere(&self, worker: u8) -> usize {
-        let others = self.places.iter().enumerate().filter(|(number, _)| *number != usize::from(worker));
-        others.map(|(_, place)| place.largest.load(Ordering::Relaxed)).max().unwrap_or_default()
+    /// A worker wants to know from all others what their largest connections hold.
+    pub fn ask_others(&self, worker: u8) {
+        self.others(worker).for_each(|place| place.largest.store(UNKNOWN, Ordering::Relaxed));
+    }
+
+    /// What the largest connection of all other workers holds; none until all have said.
+    pub fn largest_elsewhere(&self, worker: u8) -> Option<usize> {
+        let largest = self.others(worker).map(|place| place.largest.load(Ordering::Relaxed)).max().unwrap_or_default();
+        (largest != UNKNOWN).then_some(largest)
+    }
+
+    fn others(&self, worker: u8) -> impl Iterator<Item = &Place> {
+        let others = self.places.iter().enumerate().filter(move |(number, _)| *number != usize::from(worker));
+        others.map(|(_, place)| place)
     }
 
     /// True while it is noted that there is no room for more.
@@ -118,6 +146,9 @@ impl Budget {
 
     /// Notes that there is no room for more, or that there is again. True for the first who does.
     pub fn note_short(&self, is_short: bool) -> bool {
+        if !is_short {
+            self.beyond.store(0, Ordering::Relaxed);
+        }
         self.is_short.swap(is_short, Ordering::Relaxed) != is_short
     }
 }
@@ -160,8 +191,30 @@ mod tests {
         let budget = Budget::new(1000, 3);
         budget.report_largest(0, 5);
         budget.report_largest(2, 9);
-        assert_eq!([0, 1, 2].map(|worker| budget.largest_elsewhere(worker)), [9, 9, 5]);
-        assert_eq!(Budget::new(1000, 1).largest_elsewhere(0), 0);
+        assert_eq!([0, 1, 2].map(|worker| budget.largest_elsewhere(worker)), [Some(9), Some(9), Some(5)]);
+        budget.ask_others(1);
+        budget.report_largest(2, 4);
+        assert_eq!([0, 1, 2].map(|worker| budget.largest_elsewhere(worker)), [Some(4), None, None]);
+        budget.report_largest(0, usize::MAX);
+        assert_eq!(budget.largest_elsewhere(1), Some(usize::MAX - 1));
+        assert_eq!(Budget::new(1000, 1).largest_elsewhere(0), Some(0));
+    }
+
+    #[test]
+    fn what_is_not_counted_counts_in_part_while_memory_is_short() {
+        let budget = Budget::new(1000, 1);
+        budget.set_base(100);
+        budget.report(0, 800);
+        budget.note_short(true);
+        budget.note_resident(850);
+        assert_eq!(budget.used(), 900);
+        budget.note_resident(1010);
+        assert_eq!((budget.used(), budget.pressure()), (1010, Pressure::Over));
+        budget.report(0, 500);
+        budget.note_resident(1010);
+        assert_eq!(budget.used(), 600 + 250);
+        budget.note_short(false);
+        assert_eq!(budget.used(), 600);
     }
 
     #[test]

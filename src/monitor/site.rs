@@ -76,6 +76,7 @@ impl Site {
         };
         let mut context = lock(&self.context);
         context.workers.begin();
+        context.is_hit = true;
         let reply = documents::answer(&mut context, path, &Query::parse(&request.query), request.open_metrics);
         match context.workers.missed().len() {
             0 => reply,

@@ -49,6 +49,9 @@ const QUIET_MS: u64 = 1_000;
 /// Bytes read meanwhile that say it is not.
 const BUSY_BYTES: usize = 1024 * 1024;
 
+/// How often the system is asked how much memory is in use, while it is short.
+const MEASURE_MS: u64 = 50;
+
 const MAILBOX: Token = Token(usize::MAX - 1);
 const LISTENER: Token = Token(usize::MAX - 2);
 const ROUTE_LISTENER: Token = Token(usize::MAX - 3);
@@ -130,6 +133,8 @@ pub struct Worker {
     log: Log,
     /// When memory is given back next; none if there was no work since the last time.
     trim_at: Option<u64>,
+    /// When the system was asked how much memory is in use.
+    measured_at: u64,
     /// Bytes read since memory was given back or kept last.
     bytes_read: usize,
     turns: Turns,
@@ -186,6 +191,7 @@ impl Worker {
             now,
             log,
             trim_at: None,
+            measured_at: 0,
             bytes_read: 0,
             turns: Turns::default(),
             inquiries: VecDeque::new(),
@@ -241,11 +247,12 @@ impl Worker {
         }
     }
 
-    /// True if another worker's mailbox is so full that nothing more should be caused for it. What waits for this worker
+    /// True if another worker's mailbox is so full that nothing more should be caused for it, or memory is used up and it is
+    /// about to be seen for whom. What waits for this worker
     /// is no reason not to read: it is taken first in any case.
     fn is_throttled(&self) -> bool {
         let others = self.mailboxes.iter().enumerate().filter(|(number, _)| *number != self.number);
-        others.into_iter().any(|(_, mailbox)| mailbox.is_full())
+        others.into_iter().any(|(_, mailbox)| mailbox.is_full()) || self.broker.waits_for_others()
     }
 
     /// How long the poll may wait.
@@ -535,13 +542,22 @@ impl Worker {
                 self.write(key);
             }
         }
+        self.look_at_memory();
+        self.act();
+        // Readers that have caught up let publishers of other workers go.
+        self.post_mail();
+    }
+
+    /// Reports what this worker holds, and makes room if all hold too much.
+    fn look_at_memory(&mut self) {
         if self.broker.look_at_memory(self.mailboxes[self.number].bytes()) {
             self.tls_buffers.trim();
             crate::sys::memory::trim();
         }
-        self.act();
-        // Readers that have caught up let publishers of other workers go.
-        self.post_mail();
+        if self.broker.is_memory_short() && self.now >= self.measured_at + MEASURE_MS {
+            self.measured_at = self.now;
+            self.broker.note_resident(usize::try_from(crate::sys::usage::resident_bytes()).unwrap_or(usize::MAX));
+        }
     }
 
     fn post_mail(&mut self) {
@@ -621,6 +637,7 @@ impl Worker {
             self.broker.trim();
             self.tls_buffers.trim();
             crate::sys::memory::trim();
+            self.look_at_memory();
         }
     }
 }

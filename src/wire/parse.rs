@@ -216,14 +216,12 @@ impl PlainLine {
             && size <= limits.payload_max
             && whole[end..body] == *b"\r\n"
             && whole[body + size..] == *b"\r\n";
-        is_plain.then(|| PlainPublish {
-            subject: &whole[start..subject_end],
-            tail: &whole[subject_end + 1..],
-            reply_bytes,
-            header_bytes,
-            size,
-            used,
-        })
+        // Not with a closure: that would be a call for each message.
+        if !is_plain {
+            return None;
+        }
+        let (subject, tail) = (&whole[start..subject_end], &whole[subject_end + 1..]);
+        Some(PlainPublish { subject, tail, reply_bytes, header_bytes, size, used })
     }
 }
 

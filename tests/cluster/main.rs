@@ -26,3 +26,4 @@ mod reload;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+mod traffic;

@@ -64,9 +64,26 @@ fn exchange(from: &Node, to: &Node) {
     publisher.send(format!("HPUB {name}.work re.ply 20 20\r\nNATS/1.0\r\nKey: v\r\n\r\n\r\n"));
     assert_eq!(subscriber.expect(&format!("{name}.work"), "").headers, "NATS/1.0\r\nKey: v");
 
+    let large = "x".repeat(1 << 20);
+    publisher.publish(&format!("{name}.plain"), &large);
+    subscriber.expect(&format!("{name}.plain"), &large);
+    few(&name, &mut publisher, &mut subscriber);
     request(&name, &mut publisher, &mut subscriber);
     publisher.publish(&format!("{name}.unknown"), "x");
     publisher.flush();
+    subscriber.expect_nothing();
+}
+
+/// A subscription that ends by itself.
+fn few(name: &str, publisher: &mut Client, subscriber: &mut Client) {
+    let subject = format!("{name}.few");
+    subscriber.send(format!("SUB {subject} few\r\nUNSUB few 3\r\n"));
+    subscriber.known_to(publisher);
+    for number in 0..5 {
+        publisher.publish(&subject, &number.to_string());
+    }
+    (0..3).for_each(|number| drop(subscriber.expect(&subject, &number.to_string())));
+    publisher.wait_unwanted(&subject);
     subscriber.expect_nothing();
 }
 

@@ -105,7 +105,7 @@ fn a_flood_of_subscriptions_is_refused_and_nobody_is_cut() {
         let (server, _folder) = start(workers, "");
         let address = server.address();
         let bystanders = Bystanders::connect(address).keep_busy();
-        let mut greedy = Peer::connect(address);
+        let greedy = Peer::connect(address);
         let mut writer = greedy.writer();
         let writing = thread::spawn(move || {
             for first in (0..1_000_000).step_by(1000) {
@@ -114,6 +114,7 @@ fn a_flood_of_subscriptions_is_refused_and_nobody_is_cut() {
             }
             writer.write_all(b"PING\r\n").unwrap();
         });
+        let mut greedy = greedy.buffered(64 * 1024);
         let mut refused = 0;
         loop {
             match &*greedy.answer() {

@@ -202,6 +202,127 @@ fn a_slow_consumer_is_counted_with_what_waited_for_it() {
 }
 
 #[test]
+fn a_slow_consumer_counts_for_its_account() {
+    let folder = super::access::Folder::new();
+    let users = "accounts { A { users: [{user: a, password: p}] }, B { users: [{user: b, password: p}] } }\n";
+    let config = folder.write("c.conf", &format!("max_pending: 100kb\nmax_payload: 50kb\n{users}"));
+    let server = Monitored::start(&["-c", &config, "--workers", "2"]);
+    let join = |mut peer: Peer, user: &str| {
+        peer.send(format!("CONNECT {{\"verbose\":false,\"user\":\"{user}\",\"pass\":\"p\"}}\r\n"));
+        peer.round_trip();
+        peer
+    };
+    let _other = join(Peer::open(server.process.address()), "a");
+    let mut frozen = join(Peer::open(server.process.address()), "b");
+    frozen.subscribe("flood");
+    let mut publisher = join(Peer::open(server.process.address()), "b");
+    let deadline = std::time::Instant::now() + super::http::DEADLINE;
+    while server.json("/varz")["slow_consumers"] == 0 {
+        assert!(std::time::Instant::now() < deadline, "nobody is slow");
+        publisher.publish("flood", &[b'x'; 40_000]);
+        publisher.round_trip();
+    }
+    let accounts = server.json("/accstatz");
+    let slow = accounts["account_statz"].as_array().unwrap().iter();
+    let slow: Vec<_> =
+        slow.map(|account| (account["acc"].as_str().unwrap(), account["slow_consumers"].clone())).collect();
+    assert_eq!(slow, [("A", json!(0)), ("B", json!(1))]);
+}
+
+/// Messages of each of several publishers, and what they carry.
+const LOAD: u64 = 20_000;
+const PUBLISHERS: u64 = 3;
+
+fn load_sizes(publisher: u64) -> impl Iterator<Item = u64> {
+    (0..LOAD).map(move |message| (message * 7 + publisher * 13) % 300)
+}
+
+/// Publishes as fast as it goes, and a word behind it.
+fn publish_load(mut peer: Peer, publisher: u64) -> Peer {
+    let mut batch = Vec::new();
+    for (message, size) in load_sizes(publisher).enumerate() {
+        batch.extend(format!("PUB load.{message} {size}\r\n").bytes());
+        batch.resize(batch.len() + size as usize, b'x');
+        batch.extend(b"\r\n");
+        if batch.len() > 50_000 {
+            peer.send(std::mem::take(&mut batch));
+        }
+    }
+    peer.send(batch);
+    peer.publish("end", b"");
+    peer.round_trip();
+    peer
+}
+
+/// Messages and bytes of the load that come until all publishers have ended.
+fn count_load(reader: &mut Peer) -> (u64, u64) {
+    let (mut messages, mut bytes, mut ends) = (0, 0, 0);
+    while ends < PUBLISHERS {
+        let message = reader.message();
+        if message.subject == "end" {
+            ends += 1;
+        } else {
+            messages += 1;
+            bytes += message.payload.len() as u64;
+        }
+    }
+    (messages, bytes)
+}
+
+#[test]
+fn all_counters_agree_with_what_clients_under_load_have_counted() {
+    with_each_worker_count(|workers| {
+        let server = Monitored::with_workers(workers);
+        let address = server.process.address();
+        // Two that get everything, and three that share it.
+        let subs = ["load.*", "load.>", "load.* g", "load.* g", "load.* g"];
+        let mut readers: Vec<Peer> = subs.iter().map(|_| Peer::connect(address)).collect();
+        for (reader, sub) in readers.iter_mut().zip(subs) {
+            reader.send(format!("SUB {sub} 1\r\nSUB end 2\r\n"));
+            reader.round_trip();
+        }
+        let (got, _publishers): (Vec<(u64, u64)>, Vec<Peer>) = std::thread::scope(|scope| {
+            let counting: Vec<_> = readers.iter_mut().map(|reader| scope.spawn(|| count_load(reader))).collect();
+            let publishers = (0..PUBLISHERS).map(|publisher| (publisher, Peer::connect(address)));
+            let publishing: Vec<_> =
+                publishers.map(|(publisher, peer)| scope.spawn(move || publish_load(peer, publisher))).collect();
+            let publishers = publishing.into_iter().map(|publishing| publishing.join().unwrap()).collect();
+            (counting.into_iter().map(|counting| counting.join().unwrap()).collect(), publishers)
+        });
+        let sent: Vec<(u64, u64)> = (0..PUBLISHERS).map(|publisher| (LOAD, load_sizes(publisher).sum())).collect();
+        let sum = |all: &[(u64, u64)]| all.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let (all, shared) = (sum(&sent), sum(&got[2..]));
+        assert_eq!((got[0], got[1], shared), (all, all, all), "nothing was lost and nothing came twice");
+        // The words at the end carry nothing.
+        let ends = PUBLISHERS * subs.len() as u64;
+        let expected = [all.0 + PUBLISHERS, all.1, 3 * all.0 + ends, 3 * all.1];
+        let varz = server.json("/varz");
+        assert_eq!(numbers(&varz, &FLOW), expected);
+        assert_eq!(numbers(&varz, &["slow_consumers", "connections"]), [0, PUBLISHERS + subs.len() as u64]);
+        let connz = server.json("/connz");
+        let of = |cid: usize| numbers(&connz["connections"][cid - 1], &FLOW);
+        for (reader, (messages, bytes)) in got.iter().enumerate() {
+            assert_eq!(of(reader + 1), [0, 0, messages + PUBLISHERS, *bytes]);
+        }
+        let mut published: Vec<_> = (0..sent.len()).map(|publisher| of(subs.len() + 1 + publisher)).collect();
+        let mut wanted: Vec<_> = sent.iter().map(|(messages, bytes)| vec![messages + 1, *bytes, 0, 0]).collect();
+        (published.sort(), wanted.sort());
+        assert_eq!(published, wanted);
+        let account = server.json("/accstatz")["account_statz"][0].clone();
+        let flow = ["received", "sent"].map(|way| numbers(&account[way], &["msgs", "bytes"])).concat();
+        assert_eq!(flow, expected);
+        let metrics = server.get("/metrics");
+        let sample = |series: &str| {
+            let value = metrics.text().lines().find_map(|line| line.strip_prefix(series)?.trim().parse::<u64>().ok());
+            value.unwrap_or_else(|| panic!("{series} in {}", metrics.text()))
+        };
+        let series = ["messages_total{direction=\"in\"}", "message_bytes_total{direction=\"in\"}"];
+        let series = [series, ["messages_total{direction=\"out\"}", "message_bytes_total{direction=\"out\"}"]].concat();
+        assert_eq!(series.iter().map(|series| sample(&format!("midge_{series} "))).collect::<Vec<_>>(), expected);
+    });
+}
+
+#[test]
 fn a_stale_connection_is_counted() {
     let folder = super::access::Folder::new();
     let config = folder.write("c.conf", "ping_interval: '100ms'\nping_max: 1\n");

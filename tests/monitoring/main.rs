@@ -18,8 +18,10 @@ mod page;
 #[path = "../faults/peer.rs"]
 #[allow(dead_code, reason = "the tests of faults use more of it")]
 mod peer;
+mod requests;
 #[path = "../support/mod.rs"]
 mod support;
+mod tools;
 
 /// Runs a check with one worker and with several.
 fn with_each_worker_count(check: impl Fn(usize)) {

@@ -18,6 +18,9 @@ const MISSING: [&str; 4] = [
     "/accountz?acc=$G account_detail.imports",
 ];
 
+/// Fields that only midge has. Whoever reads the official server's passes over them.
+const OURS: [&str; 1] = ["/varz memory"];
+
 /// Documents that are compared.
 const DOCUMENTS: [&str; 22] = [
     "/varz",
@@ -143,6 +146,7 @@ fn every_field_of_the_official_documents_is_there_with_its_type() {
             let place = format!("{target} {path}");
             match fault {
                 Fault::Missing(_) if MISSING.contains(&&*place) => _ = missed.insert(place),
+                Fault::Unknown if OURS.contains(&&*place) => {}
                 fault => faults.push(format!("{place}: {fault:?}")),
             }
         });

@@ -81,6 +81,7 @@ impl Broker {
         let Connect { name, lang, version, credentials, .. } = options;
         let says_something = [&name, &lang, &version].iter().any(|text| !text.is_empty());
         client.label = says_something.then(|| Box::new(Label { version, lang, name }));
+        self.local.recount(key);
         match self.decide(key, &credentials) {
             Decision::Open => self.answer(key, outcome),
             Decision::Accept(user) => self.welcome(key, &user, true, outcome),

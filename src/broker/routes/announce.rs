@@ -133,7 +133,7 @@ impl Local {
             self.shared
                 .log
                 .info(format_args!("{client} - Slow Consumer Detected: too far behind what is subscribed to"));
-            self.counts.slow_consumers += 1;
+            self.counts.slow(client);
             self.close(key, Reason::SlowConsumerPendingBytes, None);
         } else if !lines.is_empty() {
             self.trace_line_out(key, &lines);

@@ -11,6 +11,7 @@ pub mod requests;
 pub use requests::{Answer, Kind, Request};
 
 use super::Broker;
+use super::answers::is_answer;
 use super::client::Publisher;
 use crate::interest::{AccountId, Shape, View};
 use crate::wire::{Message, message};
@@ -49,7 +50,10 @@ impl Broker {
         let tail = message::plain_tail(b"", payload);
         let total_bytes = payload.len() as u32;
         let message = Message { subject, tail: &tail, reply_bytes: 0, header_bytes: 0, total_bytes };
-        self.publish_in(Publisher::server(self.local.worker), View::Served.of(account), &message, None)
+        let from = Publisher::server(self.local.worker);
+        // Who asks may be a client of another account that imports this as a service.
+        (is_answer(subject) && self.take_answer(from, account, &message))
+            || self.publish_in(from, View::Served.of(account), &message, None)
     }
 
     /// The system account, if anyone wants to hear this there.

@@ -40,7 +40,7 @@ fn a_reader_past_max_pending_is_cut_and_its_interest_goes() {
             world.settle();
         }
         assert!(world.peers[reader].dropped);
-        assert_eq!(world.brokers[0].local.counts.slow_consumers, 1);
+        assert_eq!(world.brokers[0].local.counts.slow_consumers(), 1);
         assert_eq!(world.shared.interest.count(GLOBAL_ACCOUNT), 0);
         world.say(publisher, "PING\r\n");
         assert_eq!(world.hear(publisher), "PONG\r\n");

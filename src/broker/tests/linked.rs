@@ -13,8 +13,9 @@ const ACCOUNTS: &str = "accounts {
   F { users: [{user: f}], exports: [{service: deep}] }
   I { users: [{user: i}]
       imports: [{stream: {account: E, subject: 's.>'}, prefix: p}, {service: {account: E, subject: 'q.*'}}
+                {service: {account: S, subject: '$SYS.REQ.SERVER.PING.IDZ'}, to: who}
                 {service: {account: E, subject: 'many.*'}}, {service: {account: E, subject: 'q.*'}, to: 'shared.*', share: true}] }
-  S { users: [{user: s}] }
+  S { users: [{user: s}], exports: [{service: '$SYS.REQ.SERVER.PING.IDZ', accounts: [I]}] }
 }
 system_account: S";
 
@@ -206,6 +207,21 @@ fn a_document_is_asked_for_and_comes_back() {
         world.say(i, "PUB $SYS.REQ.ACCOUNT.PING.CONNZ r 0\r\n\r\n");
         assert_eq!(world.requests[0].1.of.as_deref(), Some("I"));
     }
+}
+
+#[test]
+fn what_the_server_answers_can_be_imported_like_other_services() {
+    let mut world = world(ACCOUNTS);
+    let i = user(&mut world, 1, "i");
+    world.say(i, "SUB r 1\r\nPUB who r 0\r\n\r\n");
+    let [(1, request)] = &world.requests[..] else { panic!("{:?}", world.requests) };
+    let (account, reply) = (request.account, request.reply.clone());
+    assert!(request.kind == Kind::Idz && reply.starts_with(b"_R_."));
+    for document in [b"doc".to_vec(), b"again".to_vec()] {
+        let answer = Answer { account, reply: reply.clone(), document };
+        world.order(1, |broker| broker.answered(answer));
+    }
+    assert_eq!(world.hear(i), "MSG r 1 3\r\ndoc\r\n");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::subsz::Stats;
 use super::system::json;
 use super::{Answer, Context, pretty};
-use crate::interest::{AccountId, GLOBAL_ACCOUNT};
+use crate::interest::AccountId;
 use crate::monitor::query::Query;
 use serde::Serialize;
 
@@ -136,8 +136,7 @@ impl Context {
         let interest = &self.subject.shared.interest;
         let shown = interest.accounts().filter(|(_, account)| is_wanted(&account.name)).filter_map(|(id, account)| {
             let (conns, traffic) = (sums.connections_of(id as usize), sums.traffic_of(id as usize));
-            // The workers do not count these by account.
-            let slow_consumers = if id == GLOBAL_ACCOUNT { sums.counts.slow_consumers } else { 0 };
+            let slow_consumers = sums.counts.slow_clients.get(id as usize).copied().unwrap_or_default();
             (unused || conns > 0).then(|| Account {
                 acc: account.name.to_string(),
                 name: account.name.to_string(),

@@ -123,8 +123,9 @@ impl Context {
         let clients = |count| [("client", count)];
         series.many(Kind::Counter, "messages", "Messages from and to clients", "direction", messages);
         series.many(Kind::Counter, "message_bytes", "Their headers and payloads", "direction", bytes);
+        let slow = [("client", counts.slow_clients.iter().sum()), ("route", counts.slow_routes)];
         let help = "Connections closed because they did not read";
-        series.many(Kind::Counter, "slow_consumers", help, "kind", clients(counts.slow_consumers));
+        series.many(Kind::Counter, "slow_consumers", help, "kind", slow);
         let help = "Connections closed because they did not answer PINGs";
         series.many(Kind::Counter, "stale_connections", help, "kind", clients(counts.stale_connections));
         let help = "Times that a subscriber held a publisher back";

@@ -19,12 +19,13 @@ use super::reply::Reply;
 use super::{Force, Orders, Subject};
 use crate::broker::report::{Piece, Question, Totals};
 use crate::broker::routes::{ClusterReport, ROUTE_WORKER};
-use crate::broker::{Counts, Records, Traffic};
+use crate::broker::{Counts, Records, Traffic, place_of};
 use crate::interest::AccountId;
 use crate::reactor::Turns;
 use crate::sys::usage;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -45,6 +46,8 @@ pub struct Context {
     closed: Records,
     /// Requests by path.
     hits: BTreeMap<&'static str, u64>,
+    /// The next one comes over HTTP, and only such are counted.
+    pub is_hit: bool,
     processor: Processor,
 }
 
@@ -76,20 +79,21 @@ impl Context {
         let workers = Workers::new(subject.mailboxes.clone(), subject.shared.log.clone());
         let options_since = subject.clock.date(0);
         let (closed, hits) = (Records::default(), BTreeMap::new());
-        Self { subject, workers, options_since, place, orders, closed, hits, processor: Processor::new() }
+        let (is_hit, processor) = (false, Processor::new());
+        Self { subject, workers, options_since, place, orders, closed, hits, is_hit, processor }
     }
 
-    /// Looks which options are in force. True if they are others than before.
-    pub fn update(&mut self) -> bool {
+    /// Looks which options are in force.
+    pub fn update(&mut self) {
         let force = self.orders.force.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_new = !Arc::ptr_eq(&force.options, &self.subject.options);
         let Force { options, since, acceptor } = force;
         (self.subject.options, self.options_since, self.subject.acceptor) = (options, since, acceptor);
-        is_new
     }
 
     fn hit(&mut self, path: &'static str) -> &mut Self {
-        *self.hits.entry(path).or_default() += 1;
+        if std::mem::take(&mut self.is_hit) {
+            *self.hits.entry(path).or_default() += 1;
+        }
         self
     }
 
@@ -172,11 +176,10 @@ struct Sums {
 impl Sums {
     fn add(&mut self, worker: usize, totals: Totals, turns: Turns) {
         let Totals { connections, traffic, counts, pending_bytes, pool_bytes } = totals;
-        self.connections.resize(self.connections.len().max(connections.len()), 0);
-        self.connections.iter_mut().zip(connections).for_each(|(all, more)| *all += more);
-        self.traffic.resize(self.traffic.len().max(traffic.len()), Traffic::default());
-        self.traffic.iter_mut().zip(traffic).for_each(|(all, more)| *all += more);
-        self.counts.slow_consumers += counts.slow_consumers;
+        add_each(&mut self.connections, connections);
+        add_each(&mut self.traffic, traffic);
+        add_each(&mut self.counts.slow_clients, counts.slow_clients);
+        self.counts.slow_routes += counts.slow_routes;
         self.counts.stale_connections += counts.stale_connections;
         self.counts.stalls += counts.stalls;
         self.counts.refused += counts.refused;
@@ -205,6 +208,11 @@ impl Sums {
     fn connections_of(&self, account: usize) -> usize {
         self.connections.get(account).copied().unwrap_or_default()
     }
+}
+
+/// Adds what one worker says of each account to what all say.
+fn add_each<T: Clone + Default + AddAssign>(all: &mut Vec<T>, more: Vec<T>) {
+    more.into_iter().enumerate().for_each(|(account, more)| *place_of(all, account) += more);
 }
 
 /// How much of a processor the server uses, measured from one look to a later one.

@@ -109,7 +109,7 @@ impl Context {
             sent_to_clients: sent,
             received,
             received_from_clients: received,
-            slow_consumers: sums.counts.slow_consumers,
+            slow_consumers: sums.counts.slow_consumers(),
             active_servers: 1,
             gomaxprocs: cores,
         };

@@ -231,7 +231,7 @@ impl Context {
             out_bytes: traffic.out_bytes + through.out_bytes,
             out_client_msgs: traffic.out_messages,
             out_client_bytes: traffic.out_bytes,
-            slow_consumers: counts.slow_consumers,
+            slow_consumers: counts.slow_consumers(),
             stale_connections: counts.stale_connections,
             stalled_clients: counts.stalls,
             subscriptions,
@@ -241,7 +241,11 @@ impl Context {
             tags: &options.server_tags,
             metadata: options.server_metadata.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect(),
             system_account: options.authorization.system(),
-            slow_consumer_stats: Kinds { clients: counts.slow_consumers, ..Kinds::default() },
+            slow_consumer_stats: Kinds {
+                clients: counts.slow_clients.iter().sum(),
+                routes: counts.slow_routes,
+                ..Kinds::default()
+            },
             stale_connection_stats: Kinds { clients: counts.stale_connections, ..Kinds::default() },
         }))
     }
