@@ -715,7 +715,7 @@ fn errors_of_peers_end_the_connection() {
         }
     }
     assert_eq!(closed, [(1, Reason::ParseError)]);
-    assert_eq!(notes, ["Route Error \\'Authorization Violation\\u{1b}\\'"]);
+    assert_eq!(notes, ["Route Error 'Authorization Violation\\x1b'"]);
     cluster.fire(2300);
     assert_eq!(dials(&mut cluster).len(), 1, "the route is dialled again although the socket is not closed yet");
 }
