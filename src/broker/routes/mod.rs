@@ -2,9 +2,9 @@
 //! these servers are.
 //!
 //! A route is a connection like a client's: its output, its limits, its end are the same. What it says is another language
-//! ([`session`]); whom its messages are for is found as for a client's ([`relay`]), but they go no further than this server.
-//! What this server's clients want is announced on it ([`announce`]), always before a message that the same client
-//! published later ([`deliver`]).
+//! (`session`); whom its messages are for is found as for a client's (`relay`), but they go no further than this server.
+//! What this server's clients want is announced on it (`announce`), always before a message that the same client
+//! published later (`deliver`).
 //!
 //! A slow peer holds publishers back for a moment as a slow client does. What does not fit into `max_pending` then is
 //! not sent to it; the connection stays, since all that the two servers know of each other hangs on it, until the peer takes
