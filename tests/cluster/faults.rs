@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -62,6 +63,12 @@ impl Bystanders {
         println!("bystanders waited {longest:?} at most");
         assert!(longest < Some(BEARABLE), "{longest:?}");
     }
+}
+
+/// A server whose only way to the other one is this link: nobody listens where it says that it can be dialled.
+fn behind(proxy: &Proxy, flags: &[&str]) -> Node {
+    let nowhere = super::membership::free_address().to_string();
+    Node::start_with(Midge, "b", &[proxy.address], &[flags, &["--cluster_advertise", &nowhere]].concat())
 }
 
 /// What the subscriber of `numbers.*` has got: each once at most, and in order.
@@ -142,7 +149,7 @@ fn a_frozen_server_is_found_by_its_silence_and_comes_back_when_it_thaws() {
 fn messages_come_once_and_in_order_however_often_the_way_is_cut() {
     let a = Node::midge("a", &[]);
     let proxy = Proxy::to(a.routes);
-    let b = Node::midge("b", &[proxy.address]);
+    let b = behind(&proxy, &[]);
     let mut subscriber = b.client();
     subscriber.subscribe("numbers.*");
     subscriber.subscribe("numbers.two");
@@ -184,7 +191,7 @@ fn what_is_wanted_is_exact_again_when_a_partition_heals() {
     let file = folder.write("watchful.conf", WATCHFUL);
     let a = Node::start_with(Midge, "a", &[], &["-c", &file]);
     let proxy = Proxy::to(a.routes);
-    let b = Node::start_with(Midge, "b", &[proxy.address], &["-c", &file]);
+    let b = behind(&proxy, &["-c", &file]);
     wait_mesh(&[&a, &b]);
     let (mut of_a, mut of_b) = (a.client(), b.client());
     for client in [&mut of_a, &mut of_b] {
@@ -225,14 +232,17 @@ fn what_is_wanted_is_exact_again_when_a_partition_heals() {
 fn a_server_that_is_cut_off_from_all_others_finds_all_of_them_again() {
     let folder = Folder::new();
     let file = folder.write("watchful.conf", WATCHFUL);
-    let a = Node::start_with(Midge, "a", &[], &["-c", &file]);
-    let b = Node::start_with(Midge, "b", &[a.routes], &["-c", &file]);
-    let (to_a, to_b) = (Proxy::to(a.routes), Proxy::to(b.routes));
-    let own = super::membership::free_address();
-    let to_c = Proxy::to(own);
-    let (listen, advertised) = (format!("nats://{own}"), to_c.address.to_string());
-    let flags = ["-c", &file, "--cluster", &listen, "--cluster_advertise", &advertised];
-    let c = Node::start_with(Midge, "c", &[to_a.address, to_b.address], &flags);
+    // Each says that it is behind its link, or others would tell of the way past it.
+    let places: [SocketAddr; 3] = std::array::from_fn(|_| super::membership::free_address());
+    let [to_a, to_b, to_c] = places.map(Proxy::to);
+    let start = |name: &str, place: SocketAddr, link: &Proxy, seeds: &[SocketAddr]| {
+        let (listen, advertised) = (format!("nats://{place}"), link.address.to_string());
+        let flags = ["-c", &file, "--cluster", &listen, "--cluster_advertise", &advertised];
+        Node::start_with(Midge, name, seeds, &flags)
+    };
+    let a = start("a", places[0], &to_a, &[]);
+    let b = start("b", places[1], &to_b, &[places[0]]);
+    let c = start("c", places[2], &to_c, &[to_a.address, to_b.address]);
     wait_mesh(&[&a, &b, &c]);
     let proxies = [&to_a, &to_b, &to_c];
     let (mut of_a, mut of_b, mut of_c) = (a.client(), b.client(), c.client());
@@ -263,7 +273,7 @@ fn a_link_that_works_in_one_direction_only_is_no_link() {
     let file = folder.write("watchful.conf", WATCHFUL);
     let a = Node::start_with(Midge, "a", &[], &["-c", &file]);
     let proxy = Proxy::to(a.routes);
-    let b = Node::start_with(Midge, "b", &[proxy.address], &["-c", &file]);
+    let b = behind(&proxy, &["-c", &file]);
     let (mut of_a, mut of_b) = (a.client(), b.client());
     of_a.subscribe("a.wants");
     of_b.subscribe("b.wants");
@@ -287,7 +297,7 @@ fn a_slow_link_costs_others_nothing_and_takes_no_more_memory_than_it_may() {
     let file = folder.write("small.conf", &format!("max_pending: {MAX_PENDING}\n"));
     let a = Node::start_with(Midge, "a", &[], &["-c", &file]);
     let proxy = Proxy::to(a.routes);
-    let b = Node::midge("b", &[proxy.address]);
+    let b = behind(&proxy, &[]);
     let c = Node::midge("c", &[a.routes]);
     let mut subscriber = b.client();
     subscriber.subscribe("numbers.*");
