@@ -19,7 +19,8 @@ CONFIG = $(SYSCONFDIR)/midge.conf
 # The machine of static builds and packages: x86_64, aarch64, armv7 or mipsel.
 TARGET ?= x86_64
 
-.PHONY: all build run test lint unit reference clients browser prometheus fuzz perf perf-quick startup install uninstall clean
+.PHONY: all build run test lint unit reference clients browser prometheus systemd fuzz perf perf-quick startup
+.PHONY: install uninstall clean
 .PHONY: static static-check static-test size dist deb image packaging
 
 all: build
@@ -32,8 +33,8 @@ run:
 
 # Everything: formatting and lints, unit and integration tests, a short run of the fuzz targets, the transcripts against
 # the official server too, real clients of four languages, a browser and Prometheus for what monitoring shows, the static
-# program, and what is installed and packaged.
-test: lint unit fuzz reference clients browser prometheus static-check packaging
+# program, what is installed and packaged, and the service below systemd.
+test: lint unit fuzz reference clients browser prometheus static-check packaging systemd
 
 lint:
 	$(CARGO) fmt --check
@@ -69,6 +70,10 @@ perf: build
 
 perf-quick: build
 	perf/run --quick
+
+# The unit below a real systemd, as root where that is possible.
+systemd: build
+	tests/systemd/run target/release/midge
 
 # How long the start takes and how much memory is used then, beside the official server.
 startup: build static

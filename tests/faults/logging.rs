@@ -106,6 +106,41 @@ fn large_files_are_put_aside_and_no_line_is_lost() {
 }
 
 #[test]
+fn tracing_into_a_file_costs_no_message() {
+    const MESSAGES: usize = 50_000;
+    let folder = Scratch::new();
+    let path = folder.path("log");
+    let server = start(&path, &["-DV"]);
+    let mut reader = Peer::connect(server.address());
+    reader.subscribe("traced");
+    let mut publisher = Peer::connect(server.address());
+    let sending = thread::spawn(move || {
+        for first in (0..MESSAGES).step_by(100) {
+            let batch = (first..first + 100).map(|number| format!("PUB traced 8\r\n{number:08}\r\n"));
+            publisher.send(batch.collect::<String>());
+        }
+        publisher.round_trip();
+        publisher
+    });
+    for number in 0..MESSAGES {
+        reader.expect_message("traced", format!("{number:08}").as_bytes());
+    }
+    let _publisher = sending.join().unwrap();
+    reader.send("UNSUB 1\r\n");
+    reader.round_trip();
+    wait_until(|| {
+        let log = read(&path);
+        log.contains("<<- [UNSUB 1]") || log.contains(" log lines dropped: ")
+    });
+    // Lines may be missing where the file could not follow, but then it is said how many.
+    let traced = read(&path).matches("MSG_PAYLOAD: [\"").count();
+    assert!(traced > 0 && traced <= 2 * MESSAGES, "{traced} of {}", 2 * MESSAGES);
+    if traced < 2 * MESSAGES {
+        wait_for(&path, " log lines dropped: ");
+    }
+}
+
+#[test]
 fn a_full_disk_costs_lines_that_are_counted() {
     let folder = Scratch::new();
     let (path, old) = (folder.path("log"), folder.path("old"));
