@@ -8,6 +8,7 @@ use super::client::DEADLINE;
 use super::node::{Folder, Kind, Node, has_official};
 
 /// The time in which nothing must come.
+#[cfg(feature = "tls")]
 const SILENCE: Duration = Duration::from_millis(300);
 
 /// A server with its file.
@@ -164,6 +165,7 @@ impl Raw {
     }
 
     /// Nothing comes for a while.
+    #[cfg(feature = "tls")]
     pub fn expect_silence(&mut self) {
         self.0.get_ref().set_read_timeout(Some(SILENCE)).expect("a deadline");
         let mut byte = [0];
