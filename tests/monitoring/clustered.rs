@@ -76,7 +76,7 @@ fn route_port(server: &Monitored) -> u64 {
 
 #[test]
 fn routes_are_shown_with_their_figures() {
-    let pair = Pair::start("ours", |args| Process::start(args));
+    let pair = Pair::start("ours", Process::start);
     let _peers = pair.populate();
     let routez = pair.second.json("/routez?subs=1");
     let route = &routez["routes"][0];
@@ -101,7 +101,7 @@ fn routes_are_shown_with_their_figures() {
 fn every_field_of_the_official_documents_about_routes_is_there_with_its_type() {
     let Some(program) = reference_path() else { return };
     let theirs = Pair::start("theirs", |args| Process::start_program(&program, args));
-    let ours = Pair::start("beside", |args| Process::start(args));
+    let ours = Pair::start("beside", Process::start);
     let _peers = (theirs.populate(), ours.populate());
     let mut faults = Vec::new();
     for target in ["/routez", "/routez?subs=1", "/routez?subs=detail", "/varz"] {

@@ -306,7 +306,8 @@ fn all_counters_agree_with_what_clients_under_load_have_counted() {
         }
         let mut published: Vec<_> = (0..sent.len()).map(|publisher| of(subs.len() + 1 + publisher)).collect();
         let mut wanted: Vec<_> = sent.iter().map(|(messages, bytes)| vec![messages + 1, *bytes, 0, 0]).collect();
-        (published.sort(), wanted.sort());
+        published.sort();
+        wanted.sort();
         assert_eq!(published, wanted);
         let account = server.json("/accstatz")["account_statz"][0].clone();
         let flow = ["received", "sent"].map(|way| numbers(&account[way], &["msgs", "bytes"])).concat();
