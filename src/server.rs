@@ -327,6 +327,7 @@ impl Drop for Server {
 /// # Errors
 /// A line that says which cannot.
 pub fn check(options: &Options) -> Result<(), String> {
+    cluster::check(options)?;
     Tls::build(options).map(drop)
 }
 

@@ -56,7 +56,6 @@ use auth::failures::Failures;
 use auth::nkeys::Nonces;
 use auth::{Auth, Check, Recheck};
 use random::Random;
-use routes::Membership;
 use security::ConnectionRate;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -287,7 +286,7 @@ pub struct Broker {
     /// Who waits for answers of services in other accounts.
     answers: Answers,
     /// The cluster, at the worker that owns its routes.
-    membership: Option<Box<Membership>>,
+    membership: routes::Place,
     /// The key from which on connections have not been told what is new about the cluster.
     untold_from: Option<usize>,
     /// The count of changes to announce when the worker with the routes was told last.
@@ -318,7 +317,7 @@ impl Broker {
             nonces: Nonces::new([shared.seed, seed]),
             failures: Failures::default(),
             answers: Answers::new(worker, shared.seed, seed, shared.interest.subject_hash()),
-            membership: None,
+            membership: routes::Place::default(),
             untold_from: None,
             announced: 0,
             shared,

@@ -12,6 +12,9 @@ use crate::wire::route::{RouteUrl, SubjectLists};
 /// The longest time between two pings to a peer.
 pub const PING_INTERVAL_MAX: Duration = Duration::from_secs(30);
 
+/// Whether this server is built with clusters. Without them a configuration that asks for one is refused.
+pub const IS_BUILT_IN: bool = cfg!(feature = "cluster");
+
 /// How long a peer may take to say who it is where nothing else is configured.
 const AUTH_TIMEOUT: Duration = Duration::from_secs(2);
 

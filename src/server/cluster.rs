@@ -4,6 +4,7 @@ use super::{Server, StartError, random};
 use crate::broker::routes::{Joining, ROUTE_WORKER};
 use crate::cluster::{Own, Settings};
 use crate::config::Options;
+use crate::config::cluster::IS_BUILT_IN;
 use crate::log::Log;
 use crate::reactor::tls::RouteTls;
 use crate::reactor::{Letter, RouteDoor, host_port, listen};
@@ -37,6 +38,7 @@ impl Entrance {
     pub fn open(options: &Options) -> Result<Option<Self>, StartError> {
         let Some((host, port)) = options.cluster.listen() else { return Ok(None) };
         let refused = |reason| StartError::Routes { port, reason };
+        check(options).map_err(refused)?;
         let (socket, address) = listen(host, port).map_err(refused)?;
         let generated_name = generated_name().map_err(StartError::Worker)?;
         Ok(Some(Self { socket: Some(socket), address, host: host.to_owned(), generated_name }))
@@ -74,7 +76,7 @@ impl Entrance {
 impl Server {
     /// The options of the cluster as its worker takes them; none without a cluster.
     pub(super) fn joining(&self) -> Option<Joining> {
-        let entrance = self.entrance.as_ref()?;
+        let entrance = self.entrance.as_ref().filter(|_| IS_BUILT_IN)?;
         let identity = &self.shared.identity;
         let options = &self.options;
         let cluster = &options.cluster;
@@ -136,6 +138,17 @@ impl Server {
     /// The address that peers connect to, if there is a cluster.
     pub fn route_addr(&self) -> Option<SocketAddr> {
         self.entrance.as_ref().map(|entrance| entrance.address)
+    }
+}
+
+/// Looks whether there can be such a cluster at all.
+///
+/// # Errors
+/// If this server is built without clusters.
+pub(super) fn check(options: &Options) -> Result<(), String> {
+    match options.cluster.listen() {
+        Some(_) if !IS_BUILT_IN => Err("clusters are not supported: this midge was built without them".to_owned()),
+        _ => Ok(()),
     }
 }
 

@@ -24,7 +24,7 @@ impl Broker {
     /// Tells the cluster of connections that ended, and does what it says, until there is nothing more.
     pub(super) fn follow_cluster(&mut self) {
         let now = self.local.now;
-        while let Some(membership) = &mut self.membership {
+        while let Some(membership) = self.membership.get_mut() {
             if let Some(action) = membership.cluster.next_action() {
                 self.follow(action);
             } else if let Some(Ended { conn, dial, reason, neighbour }) = self.local.routes.ended.pop() {
@@ -43,7 +43,7 @@ impl Broker {
     }
 
     fn key_of(&self, conn: Conn) -> Option<u32> {
-        let key = *self.membership.as_ref()?.keys.get(&conn)?;
+        let key = *self.membership.get()?.keys.get(&conn)?;
         // It may have ended and not be known to have, and another connection may have its key.
         self.local.clients.get(key as usize).filter(|client| client.cid == conn).map(|_| key)
     }
@@ -87,7 +87,7 @@ impl Broker {
                 }
             }
             Order::ClientUrls(urls) => {
-                if let Some(membership) = &mut self.membership {
+                if let Some(membership) = self.membership.get_mut() {
                     membership.peer_urls = Some(urls);
                 }
                 self.tell_news();
@@ -116,7 +116,7 @@ impl Broker {
 
     /// Gives clients of all workers what is new about the cluster.
     pub(super) fn tell_news(&mut self) {
-        let Some(membership) = &self.membership else { return };
+        let Some(membership) = self.membership.get() else { return };
         let news = Arc::new(membership.news());
         for worker in 0..self.local.workers() {
             if worker != ROUTE_WORKER {
@@ -152,7 +152,7 @@ impl Broker {
     fn verify(&mut self, key: u32, user: &str, password: Secret) {
         let now = self.local.now;
         let client = &mut self.local.clients[key as usize];
-        let Some(membership) = &mut self.membership else { return };
+        let Some(membership) = self.membership.get_mut() else { return };
         let Some(lock) = &membership.lock else { return membership.cluster.verified(client.cid, true, now) };
         let is_user = Secret::from(lock.user.as_str()).is(&user.into());
         if !lock.password.is_bcrypt() {
@@ -178,7 +178,7 @@ impl Broker {
             return;
         }
         self.local.go_on(key);
-        if let Some(membership) = &mut self.membership {
+        if let Some(membership) = self.membership.get_mut() {
             membership.cluster.verified(conn, verdict == Verdict::Right, now);
         }
         self.follow_cluster();
@@ -216,7 +216,7 @@ impl Broker {
             interest.stop_announcing(account as u32, announcer);
         }
         let sweep = remote.close(interest);
-        if let Some(membership) = &mut self.membership {
+        if let Some(membership) = self.membership.get_mut() {
             membership.sweeps.push(sweep);
         }
     }

@@ -26,6 +26,7 @@ use super::reason::Reason;
 use super::security::{Greeting, Security};
 use super::{Broker, NEVER};
 use crate::cluster::{Cluster, Conn, DialId, Own, Peer, STRANGERS_MAX, Settings};
+use crate::config::cluster::IS_BUILT_IN;
 use crate::interest::remote::{Prune, Sweep};
 use crate::interest::routes::ROUTES_MAX;
 use crate::interest::{AccountId, Announcer, Remote, Target};
@@ -109,6 +110,7 @@ impl Table {
     #[inline]
     fn key(&self, route: Target) -> Option<u32> {
         match self.places.get(route.generation() as usize % ROUTES_MAX) {
+            _ if !IS_BUILT_IN => None,
             Some(&Some((known, key))) if known == route.only_route() => Some(key),
             _ => None,
         }
@@ -165,6 +167,23 @@ pub struct Membership {
     lock: Option<Lock>,
     /// Time for a TLS handshake; none if routes have no TLS.
     handshake: Option<Duration>,
+}
+
+/// Where a broker has its [`Membership`], if it has one. A server that is built without clusters never does; that the compiler
+/// sees it here makes such a server smaller.
+#[derive(Debug, Default)]
+pub(super) struct Place(Option<Box<Membership>>);
+
+impl Place {
+    #[inline(always)]
+    fn get(&self) -> Option<&Membership> {
+        if IS_BUILT_IN { self.0.as_deref() } else { None }
+    }
+
+    #[inline(always)]
+    fn get_mut(&mut self) -> Option<&mut Membership> {
+        if IS_BUILT_IN { self.0.as_deref_mut() } else { None }
+    }
 }
 
 /// What a peer has to say to come in.
@@ -251,16 +270,16 @@ impl Client {
     /// True for another server's connection.
     #[inline]
     pub fn is_route(&self) -> bool {
-        self.route.is_some()
+        IS_BUILT_IN && self.route.is_some()
     }
 
     /// The server at the other end of a route that has said who it is.
     pub fn neighbour(&self) -> Option<&Neighbour> {
-        self.route.as_ref()?.peer.as_deref()
+        self.route.as_ref().filter(|_| IS_BUILT_IN)?.peer.as_deref()
     }
 
     fn neighbour_mut(&mut self) -> Option<&mut Neighbour> {
-        self.route.as_mut()?.peer.as_deref_mut()
+        self.route.as_mut().filter(|_| IS_BUILT_IN)?.peer.as_deref_mut()
     }
 }
 
@@ -270,7 +289,7 @@ impl Broker {
         let now = self.local.now;
         let is_import_new = self.local.routes.import != joining.own.import;
         self.local.routes.import.clone_from(&joining.own.import);
-        match &mut self.membership {
+        match self.membership.get_mut() {
             Some(membership) => {
                 let is_export_new = membership.export != joining.own.export;
                 membership.cluster.adopt(joining.own.clone(), joining.settings.clone(), now);
@@ -283,10 +302,10 @@ impl Broker {
                     self.local.announce_all_anew();
                 }
             }
-            none => {
-                let mut membership = Box::new(Membership::new(joining, seed));
+            None => {
+                let mut membership = Membership::new(joining, seed);
                 membership.cluster.start(now);
-                *none = Some(membership);
+                self.membership = Place(Some(Box::new(membership)));
             }
         }
         self.follow_cluster();
@@ -295,7 +314,7 @@ impl Broker {
 
     /// Interest that was taken before may be refused now: it is taken away, a part at a time.
     fn prune_interest(&mut self) {
-        let is_limited = self.membership.as_ref().is_some_and(|membership| membership.export.is_some());
+        let is_limited = self.membership.get().is_some_and(|membership| membership.export.is_some());
         for at in 0..self.local.routes.keys.len() {
             let key = self.local.routes.keys[at];
             if let Some(neighbour) = self.local.clients[key as usize].neighbour_mut() {
@@ -305,7 +324,7 @@ impl Broker {
     }
 
     fn prune_some_interest(&mut self) {
-        let Some(membership) = &self.membership else { return };
+        let Some(membership) = self.membership.get() else { return };
         let stays = |subject: &[u8]| membership.export.as_ref().is_none_or(|lists| lists.permit(subject));
         let interest = &self.shared.interest;
         for at in 0..self.local.routes.keys.len() {
@@ -322,7 +341,7 @@ impl Broker {
 
     /// The cluster, for the worker that owns its routes.
     pub fn membership(&self) -> Option<&Membership> {
-        self.membership.as_deref()
+        self.membership.get()
     }
 
     /// Another server has dialled. Where routes have TLS, the owner says how that goes, as for a client.
@@ -338,7 +357,7 @@ impl Broker {
     /// A dial was not, and why.
     pub fn dial_failed(&mut self, dial: DialId, why: &str) {
         let now = self.local.now;
-        if let Some(membership) = &mut self.membership {
+        if let Some(membership) = self.membership.get_mut() {
             membership.cluster.dial_failed(dial, why, now);
             self.follow_cluster();
         }
@@ -349,7 +368,7 @@ impl Broker {
         let cid = self.shared.last_cid.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let mut client = Client::new(peer, cid, self.local.now_us, NEVER, self.local.look_from());
         client.headers = true;
-        let handshake = self.membership.as_ref().and_then(|membership| membership.handshake);
+        let handshake = self.membership.get().and_then(|membership| membership.handshake);
         let is_entering = handshake.is_some();
         client.route = Some(Box::new(Route { dial, is_entering, ..Route::default() }));
         if let Some(patience) = handshake {
@@ -383,7 +402,7 @@ impl Broker {
         if client.route.as_mut().is_some_and(|route| std::mem::take(&mut route.is_entering)) {
             self.local.routes.entering -= 1;
         }
-        let Some(membership) = &mut self.membership else {
+        let Some(membership) = self.membership.get_mut() else {
             return self.local.close(key, Reason::ServerShutdown, None);
         };
         membership.keys.insert(conn, key);
@@ -398,20 +417,20 @@ impl Broker {
     /// PING.
     pub fn has_synced(&self) -> bool {
         let has_answered = |key: &u32| self.local.clients[*key as usize].round_trip_us > 0;
-        let Some(membership) = &self.membership else { return true };
+        let Some(membership) = self.membership.get() else { return true };
         membership.cluster.has_synced() && self.local.routes.keys.iter().all(has_answered)
     }
 
     /// When [`attend_cluster`](Self::attend_cluster) is to be called if nothing happens before.
     pub fn cluster_due(&self) -> Option<u64> {
-        let due = self.membership.as_ref()?.cluster.next_due();
+        let due = self.membership.get()?.cluster.next_due();
         (due != NEVER).then_some(due)
     }
 
     /// Does what is due for the cluster, and announces what is new. To be called before output is written.
     pub fn attend_cluster(&mut self) {
         let now = self.local.now;
-        let Some(membership) = &mut self.membership else { return };
+        let Some(membership) = self.membership.get_mut() else { return };
         if membership.cluster.next_due() <= now {
             membership.cluster.fire(now);
         }
@@ -422,7 +441,7 @@ impl Broker {
     /// Announces what is new, before anything is written: at the worker that owns the routes itself, and by a word to it at
     /// another one.
     pub fn prepare_to_flush(&mut self) {
-        if self.membership.is_some() {
+        if self.membership.get().is_some() {
             return self.local.announce_changes();
         }
         let changes = self.shared.interest.changes_to_announce();
@@ -442,7 +461,7 @@ impl Broker {
     /// Tells the peers that clients had better go elsewhere.
     pub(super) fn announce_end_to_peers(&mut self) {
         let now = self.local.now;
-        if let Some(membership) = &mut self.membership {
+        if let Some(membership) = self.membership.get_mut() {
             membership.cluster.enter_lame_duck_mode(now);
             self.follow_cluster();
         }
@@ -450,7 +469,7 @@ impl Broker {
 
     /// From now on nothing is dialled.
     pub(super) fn leave_cluster(&mut self) {
-        if let Some(membership) = &mut self.membership {
+        if let Some(membership) = self.membership.get_mut() {
             membership.cluster.shut_down();
         }
     }
@@ -458,7 +477,7 @@ impl Broker {
     /// True if a route has ended, there is interest of peers that are gone to be swept out, or something to tell that did not
     /// fit before.
     pub(super) fn has_route_chores(&self) -> bool {
-        let Some(membership) = &self.membership else { return false };
+        let Some(membership) = self.membership.get() else { return false };
         let is_pruned =
             |key: &u32| self.local.clients[*key as usize].neighbour().is_some_and(|peer| peer.prune.is_some());
         !membership.sweeps.is_empty()
@@ -469,7 +488,7 @@ impl Broker {
 
     /// Does some of that.
     pub(super) fn do_route_chores(&mut self) {
-        if let Some(membership) = &mut self.membership
+        if let Some(membership) = self.membership.get_mut()
             && let Some(sweep) = membership.sweeps.last_mut()
         {
             let interest = &self.shared.interest;

@@ -44,7 +44,7 @@ pub struct RouteRow {
 impl Broker {
     /// The cluster and its routes; nothing at a worker that has none.
     pub(in crate::broker) fn cluster_report(&self) -> ClusterReport {
-        let Some(membership) = &self.membership else { return ClusterReport::default() };
+        let Some(membership) = self.membership.get() else { return ClusterReport::default() };
         let row = |&key: &u32| {
             let client = self.local.clients.get(key as usize)?;
             let neighbour = client.neighbour()?;

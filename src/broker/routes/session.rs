@@ -109,11 +109,11 @@ impl Broker {
     }
 
     fn expects_connect(&self, conn: Conn) -> bool {
-        self.membership.as_ref().is_some_and(|membership| membership.cluster.expects_connect(conn))
+        self.membership.get().is_some_and(|membership| membership.cluster.expects_connect(conn))
     }
 
     fn tell_cluster(&mut self, tell: impl FnOnce(&mut Cluster)) {
-        if let Some(Membership { cluster, .. }) = self.membership.as_deref_mut() {
+        if let Some(Membership { cluster, .. }) = self.membership.get_mut() {
             tell(cluster);
             self.follow_cluster();
         }
@@ -121,7 +121,7 @@ impl Broker {
 
     /// RS+ or LS+.
     fn peer_wants(&mut self, key: u32, wanted: &Interest) {
-        let export = self.membership.as_ref().and_then(|membership| membership.export.as_ref());
+        let export = self.membership.get().and_then(|membership| membership.export.as_ref());
         if export.is_some_and(|lists| !lists.permit(wanted.subject)) {
             if self.shared.log.debug_on() {
                 let (client, subject) = (&self.local.clients[key as usize], Quoted(wanted.subject));

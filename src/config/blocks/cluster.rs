@@ -34,11 +34,11 @@ pub const CLUSTER: Block<ClusterOptions> = Block {
             names: &["no_advertise"],
             takes: Takes::Value(Kind::Switch, |cluster, value| value.switch().map(|on| cluster.no_advertise = on)),
         },
+        Key { names: &["routes"], takes: Takes::Data("Array of strings", read_routes) },
         Key {
             names: &["wait_for_routes"],
             takes: Takes::Value(Kind::Switch, |cluster, value| value.switch().map(|on| cluster.wait_for_routes = on)),
         },
-        Key { names: &["routes"], takes: Takes::Data("Array of strings", read_routes) },
         Key {
             names: &["connect_retries"],
             takes: Takes::Value(Kind::Integer, |cluster, value| {

@@ -2,6 +2,7 @@
 
 use super::{ROUTE_LISTENER, Worker};
 use crate::broker::routes::Joining;
+use crate::config::cluster::IS_BUILT_IN;
 use crate::log::Log;
 use crate::reactor::Listener;
 use crate::reactor::mailbox::Mailbox;
@@ -120,7 +121,7 @@ impl Worker {
 
     /// What is due of the cluster, and of dials.
     pub(super) fn attend_cluster(&mut self) {
-        if self.routes.is_none() {
+        if !IS_BUILT_IN || self.routes.is_none() {
             return;
         }
         self.broker.attend_cluster();
