@@ -84,6 +84,7 @@ const LEFT_OUT: &[&str] = &[
     "[DBG] Client accept loop exiting..",
     "[INF]   Midge: ",
     "[DBG] Open files limit:",
+    "[DBG] Memory budget:",
     " - Client Ping Timer",
     " - ->> [PING]",
 ];
