@@ -63,7 +63,7 @@ fn check_meaning(op: &Op) {
                 header_bytes: message.header_bytes,
                 total_bytes: message.body.len() as u32,
             };
-            let queues: Vec<&[u8]> = message.queues.iter().collect();
+            let queues = message.queues.iter().collect::<Vec<_>>().join(&b' ');
             let to = Address { origin: message.origin, account: message.account, queues: &queues };
             let skip = write::message_head(&to, &relayed, &mut out);
             out.extend_from_slice(&tail[skip..]);
