@@ -130,7 +130,6 @@ const ACCEPTED: &[&str] = &[
     "no_system_account: true",
     "accounts { A { exports: [{stream: 's.>'}, {service: 'q.*.*', response_type: Stream, accounts: [B]}, {service: p, response: single, threshold: 2s}] }, B { imports: [{stream: {account: A, subject: 's.*.>'}, prefix: x}, {stream: {account: A, subject: 's.*.*'}, to: 't.$2.$1'}, {service: {account: A, subject: 'q.*.*'}, to: 'z.$2.$1', share: true}, {service: {account: A, subject: p}}] } }",
     "accounts { A { exports: [{service: a}], imports: [{service: {account: A, subject: a}, to: b}] } }",
-    "accounts { A { exports: [{stream: 'a.>'}], imports: [{stream: {account: B, subject: 'b.y'}, to: 'a.x'}] }, B { exports: [{stream: 'b.>'}], imports: [{stream: {account: A, subject: 'a.x'}, to: 'b.x'}] } }",
 ];
 
 #[test]
