@@ -157,15 +157,22 @@ impl Peer {
 
     /// Reads a message without headers, which must be what comes next.
     pub fn message(&mut self) -> Message {
+        let (op, message) = self.any_message();
+        assert_eq!(op, "MSG", "a message without headers expected, not {message:?}");
+        message
+    }
+
+    /// Reads a message, which must be what comes next, with MSG or HMSG and headers as part of the payload.
+    pub fn any_message(&mut self) -> (String, Message) {
         let line = self.line();
         let words: Vec<&str> = line.split(' ').collect();
         let [op, subject, .., size] = words[..] else { panic!("MSG expected, not {line:?}") };
-        assert_eq!(op, "MSG", "MSG expected, not {line:?}");
+        assert!(op == "MSG" || op == "HMSG", "MSG expected, not {line:?}");
         let mut payload = vec![0; size.parse::<usize>().expect("a size") + 2];
         self.reader.read_exact(&mut payload).expect("a payload before the deadline");
         assert!(payload.ends_with(b"\r\n"), "{line:?} with another size");
         payload.truncate(payload.len() - 2);
-        Message { subject: subject.to_string(), payload }
+        (op.to_string(), Message { subject: subject.to_string(), payload })
     }
 
     /// Reads a message on this subject with this payload, which must be what comes next.
