@@ -72,7 +72,7 @@ impl Broker {
         } else {
             self.spares.give(backlog.bytes);
         }
-        self.local.recount(key);
+        self.local.recount_input(key);
     }
 
     /// Works on input; returns how much of it is done with.

@@ -48,6 +48,7 @@ mod tests;
 
 pub use conns::Conn;
 
+use crate::config::cluster::PING_INTERVAL_MAX;
 use crate::log::Level;
 use crate::wire::Secret;
 use crate::wire::route::{Gossip, Info, RouteUrl, SubjectLists};
@@ -122,7 +123,7 @@ pub struct Settings {
 }
 
 /// See [`Settings::ping_interval_ms`].
-pub const PING_INTERVAL_MAX_MS: u64 = 30_000;
+pub const PING_INTERVAL_MAX_MS: u64 = PING_INTERVAL_MAX.as_millis() as u64;
 
 /// What a peer understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,5 +1,6 @@
 //! What the cluster has its owner do.
 
+use super::announce::stop_announcing;
 use super::{Ended, Neighbour, News, ROUTE_WORKER};
 use crate::broker::auth::check::Hash;
 use crate::broker::auth::{Check, Verdict};
@@ -212,9 +213,7 @@ impl Broker {
     fn forget_neighbour(&mut self, neighbour: Neighbour) {
         let Neighbour { remote, announcers, .. } = neighbour;
         let interest = &self.shared.interest;
-        for (account, announcer) in announcers.into_iter().enumerate() {
-            interest.stop_announcing(account as u32, announcer);
-        }
+        stop_announcing(interest, announcers);
         let sweep = remote.close(interest);
         if let Some(membership) = self.membership.get_mut() {
             membership.sweeps.push(sweep);

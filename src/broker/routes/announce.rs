@@ -4,7 +4,7 @@ use super::Neighbour;
 use crate::broker::deliver::Local;
 use crate::broker::reason::Reason;
 use crate::cluster::{self, Peer};
-use crate::interest::{AccountId, Progress};
+use crate::interest::{AccountId, Announcer, Interest, Progress};
 use crate::wire::route::{self, write};
 
 /// Places of an index that are looked at in one go: about a millisecond.
@@ -61,9 +61,7 @@ impl Local {
 
     fn forget_announced(&mut self, key: u32) {
         let Some(neighbour) = self.clients[key as usize].neighbour_mut() else { return };
-        for (account, announcer) in std::mem::take(&mut neighbour.announcers).into_iter().enumerate() {
-            self.shared.interest.stop_announcing(account as AccountId, announcer);
-        }
+        stop_announcing(&self.shared.interest, std::mem::take(&mut neighbour.announcers));
         neighbour.retracts = true;
         self.start_announcing(key);
     }
@@ -140,6 +138,13 @@ impl Local {
             self.send(key, [&lines]);
         }
         self.routes.scratch = lines;
+    }
+}
+
+/// Nothing more is told to a peer through these, one for each account.
+pub(super) fn stop_announcing(interest: &Interest, announcers: Vec<Announcer>) {
+    for (account, announcer) in announcers.into_iter().enumerate() {
+        interest.stop_announcing(account as AccountId, announcer);
     }
 }
 
